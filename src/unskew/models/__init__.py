@@ -1,0 +1,1 @@
+"""Networks, one file each, behind one registry (`unskew.models.registry`)."""

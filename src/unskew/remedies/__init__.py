@@ -1,0 +1,1 @@
+"""Cures for class imbalance, one file each, behind the one protocol of `unskew.remedies.base`."""

@@ -1,0 +1,280 @@
+"""The protocol between the trainer and a cure for class imbalance.
+
+The trainer calls these hooks and knows no remedy by name. Every hook has a default that does
+nothing; a remedy overrides the few that it needs. Remedies are frozen dataclasses: their fields
+are their hyper-parameters, and they keep no state of their own, so that a run can be resumed at
+any step. What varies through a run arrives as an argument.
+
+A loss of one's own takes ten lines:
+
+>>> import torch
+>>> from dataclasses import dataclass
+>>> from unskew.remedies.base import Remedy
+>>> @dataclass(frozen=True)
+... class Hinge(Remedy):
+...     '''Multi-class hinge loss.'''
+...     name = "hinge"
+...     margin: float = 1.0
+...     def loss(self, facts, epoch):
+...         return lambda logits, labels: torch.nn.functional.multi_margin_loss(
+...             logits, labels, margin=self.margin, reduction="none")
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+ExampleLoss = Callable[[Tensor, Tensor], Tensor]
+"""(logits float (B, K), labels int64 (B,)) -> loss of each example, float (B,), unweighted."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a remedy may know of the run it is used in.
+
+    Attributes
+    ----------
+    counts: training images per class, int64 (K,), on the CPU; a class may have none.
+    labels: training labels, int64 (N,).
+    epochs: epochs of the whole run, all stages together.
+    batch_size: images per step.
+    seed: the run's training seed.
+    num_features: D of the network's `features`.
+    """
+
+    counts: NDArray[np.int64]
+    labels: NDArray[np.int64]
+    epochs: int
+    batch_size: int
+    seed: int
+    num_features: int = 0
+
+    @property
+    def num_classes(self) -> int:
+        return len(self.counts)
+
+    @property
+    def prior(self) -> NDArray[np.float64]:
+        """Share of each class among the training images, float64 (K,); sums to 1."""
+        return self.counts / self.counts.sum()
+
+
+@dataclass(frozen=True)
+class Draw:
+    """The training images of one epoch, in the order they are shown.
+
+    Attributes
+    ----------
+    indices: int64 (n,), positions in the training set; n may differ from N.
+    copies: bool (n,) or None: True where an image repeats one that the epoch also shows, for
+        remedies that augment the copies only.
+    """
+
+    indices: NDArray[np.int64]
+    copies: NDArray[np.bool_] | None = None
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One step's examples, on the device, normalised and augmented.
+
+    Attributes
+    ----------
+    images: float (B, 3, H, W), channels last in memory.
+    labels: int64 (B,).
+    indices: int64 (B,), positions in the training set.
+    copies: bool (B,) or None, as in `Draw`.
+    other_labels, share: for mixed images: an example counts `share` (float (B,)) for its label
+        and 1 - share for its other label (int64 (B,)); None where nothing is mixed.
+    views: further independently augmented views of the same images, each like `images`; as many
+        as the remedy's `views` asks for.
+    """
+
+    images: Tensor
+    labels: Tensor
+    indices: Tensor
+    copies: Tensor | None = None
+    other_labels: Tensor | None = None
+    share: Tensor | None = None
+    views: tuple[Tensor, ...] = ()
+
+    def with_(self, **changes: Any) -> Batch:
+        """A copy with some fields replaced."""
+        return replace(self, **changes)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One part of a run in several stages (decoupled training).
+
+    Attributes
+    ----------
+    name: shown in progress and history.
+    epochs: length of the stage; the stages' sum is the run's cost.
+    classifier_only: freeze everything but the classifier (BatchNorm statistics included).
+    reset_classifier: draw the classifier's weights anew when the stage begins.
+    remedy: acts in this stage in place of the run's remedy; None keeps that one.
+    learning_rate: factor on the recipe's learning rate; the schedule starts afresh.
+    weight_decay: replaces the recipe's, where not None.
+    """
+
+    name: str
+    epochs: int
+    classifier_only: bool = False
+    reset_classifier: bool = False
+    remedy: Remedy | None = None
+    learning_rate: float = 1.0
+    weight_decay: float | None = None
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Predictions that an adjustment may be fitted on, never the test labels.
+
+    Attributes
+    ----------
+    logits, labels: of labelled images held out of training, float32 (M, K) and int64 (M,);
+        None unless the remedy's `held_out` asks for them.
+    unlabelled: logits of the images to be predicted, float32 (T, K); their labels are not here.
+    """
+
+    unlabelled: Tensor
+    logits: Tensor | None = None
+    labels: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Adjustment:
+    """An affine change of logits at prediction: `logits * scale + shift`, each float32 (K,)."""
+
+    scale: Tensor
+    shift: Tensor
+    note: str = field(default="")
+
+    def __call__(self, logits: Tensor) -> Tensor:
+        """Adjusted logits, like `logits`, float (..., K)."""
+        return logits * self.scale.to(logits) + self.shift.to(logits)
+
+
+@dataclass(frozen=True)
+class Remedy:
+    """Base of all remedies: every hook is here with a default that does nothing.
+
+    Class attributes
+    ----------------
+    name: what recipes call it; a subclass that sets one is registered by being defined.
+    corrects_prior: it moves the decision towards rare classes by about their prior; two such
+        remedies together over-correct and are refused.
+    views: further augmented views of each image that `objective` needs in `Batch.views`.
+    held_out: share of the training images to keep apart for `adjustment`.
+    """
+
+    name: ClassVar[str] = ""
+    corrects_prior: ClassVar[bool] = False
+    views: ClassVar[int] = 0
+    held_out: ClassVar[float] = 0.0
+
+    known: ClassVar[dict[str, type[Remedy]]] = {}
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if cls.__dict__.get("name"):
+            Remedy.known[cls.name] = cls
+
+    # -- before training ------------------------------------------------------------------
+
+    def stages(self, epochs: int) -> tuple[Stage, ...]:
+        """How the run's epochs are divided."""
+        return (Stage("training", epochs),)
+
+    def prepare(self, network: nn.Module, facts: Facts) -> None:
+        """Change the network before training, and again before its saved weights are loaded."""
+
+    def auxiliary(self, facts: Facts) -> nn.Module | None:
+        """A module trained beside the network and dropped after (a projection head, say)."""
+        return None
+
+    def parameter_groups(
+        self, network: nn.Module, weight_decay: float
+    ) -> list[dict[str, Any]] | None:
+        """The optimiser's parameter groups (each with its own `weight_decay`), or None."""
+        return None
+
+    # -- each epoch -----------------------------------------------------------------------
+
+    def draw(self, facts: Facts, epoch: int, rng: np.random.Generator) -> Draw | None:
+        """The epoch's examples in order; None: every image once, shuffled."""
+        return None
+
+    def loss(self, facts: Facts, epoch: int) -> ExampleLoss | None:
+        """The loss of each example; None: cross-entropy."""
+        return None
+
+    def class_weights(self, facts: Facts, epoch: int) -> Tensor | None:
+        """Weights of the classes in the mean of the losses, float32 (K,); None: equal.
+
+        The mean is weighted: sum(w * loss) / sum(w) over the batch, as in PyTorch.
+        """
+        return None
+
+    # -- each step ------------------------------------------------------------------------
+
+    def transform(self, batch: Batch, facts: Facts, rng: np.random.Generator) -> Batch:
+        """Mix or augment a batch."""
+        return batch
+
+    def objective(
+        self,
+        network: nn.Module,
+        auxiliary: nn.Module | None,
+        batch: Batch,
+        criterion: Callable[[Tensor, Batch], Tensor],
+        facts: Facts,
+        epoch: int,
+    ) -> tuple[Tensor, Tensor] | None:
+        """(what is minimised, scalar; logits (B, K)) where it is more than a loss of the logits.
+
+        `criterion(logits, batch)` is the run's weighted and mixed loss, to build on.
+        """
+        return None
+
+    def update(
+        self, backward: Callable[[], Tensor], optimizer: torch.optim.Optimizer, network: nn.Module
+    ) -> Tensor:
+        """One optimiser step; `backward()` zeroes the gradients, fills them, returns the loss."""
+        loss = backward()
+        optimizer.step()
+        return loss
+
+    def after_step(self, network: nn.Module, facts: Facts, epoch: int) -> None:
+        """Called after each optimiser step (projections, max-norm)."""
+
+    # -- after training -------------------------------------------------------------------
+
+    def after_training(self, network: nn.Module, facts: Facts) -> None:
+        """Change the trained weights once."""
+
+    def adjustment(self, facts: Facts, held_out: HeldOut) -> Adjustment | None:
+        """How logits are changed at prediction."""
+        return None
+
+    # -- for people -----------------------------------------------------------------------
+
+    def overrides(self) -> frozenset[str]:
+        """Names of the hooks that this remedy changes."""
+        return frozenset(
+            hook for hook in HOOKS if getattr(type(self), hook) is not getattr(Remedy, hook)
+        )
+
+
+HOOKS: Sequence[str] = (
+    "stages", "prepare", "auxiliary", "parameter_groups", "draw", "loss", "class_weights",
+    "transform", "objective", "update", "after_step", "after_training", "adjustment",
+)  # fmt: skip

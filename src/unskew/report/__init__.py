@@ -1,0 +1,1 @@
+"""A finished study as a page that a person would hand in."""

@@ -1,0 +1,1 @@
+"""Many runs and what to compare among them: expanding, executing, storing, choosing."""

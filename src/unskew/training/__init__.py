@@ -1,0 +1,1 @@
+"""One training run: its recipe, its loop, its state, its outcome."""

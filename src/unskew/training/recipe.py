@@ -1,0 +1,166 @@
+"""What one training run does, complete and immutable."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tomli_w
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from unskew.data.skew import Skew, describe_skew
+from unskew.errors import UserError
+
+Options = dict[str, bool | int | float | str | tuple[int, ...]]
+
+
+class Recipe(BaseModel):
+    """One training run, fully determined by these fields.
+
+    Frozen, checked at construction (unknown fields are errors), the same from Python, TOML and
+    the command line. Two recipes that would train the same network on the same images have the
+    same `digest`, which names the run.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    # What is shown
+    data: str = Field("digits", description="name of a known data set, a folder or an archive")
+    fingerprint: str = Field("", description="of the opened data; filled in when it is opened")
+    skew: Annotated[Skew, Field(discriminator="profile")] | None = None
+    test_skew: Annotated[Skew, Field(discriminator="profile")] | None = None
+    subset_seed: int = Field(0, ge=0, description="which images a skew keeps, which are held out")
+    validation: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="share of the training images held out, stratified; where it is not 0 the "
+        "run is evaluated on them and the test images are never touched",
+    )
+    augmentation: Literal["none", "flip", "flip_crop"] = "flip"
+
+    # What is trained
+    model: str = "cnn"
+    model_options: Options = {}
+    remedy: str = Field("none", description="names joined by +, as in cutmix+balanced_softmax")
+    remedy_options: dict[str, Options] = {}
+
+    # How
+    epochs: int = Field(5, ge=1)
+    max_steps: int | None = Field(None, ge=1, description="stop after so many steps, if given")
+    batch_size: int = Field(100, ge=2)
+    optimizer: Literal["sgd", "adamw"] = "sgd"
+    learning_rate: float = Field(0.01, gt=0)
+    momentum: float = Field(0.9, ge=0, lt=1)
+    nesterov: bool = False
+    weight_decay: float = Field(0.0, ge=0, description="λ of L + (λ/2)·‖W‖²")
+    decay: Literal["all", "weights"] = Field(
+        "all", description="all: every parameter; weights: norm layers and biases excluded"
+    )
+    schedule: Literal["constant", "step", "cosine", "one_cycle"] = "constant"
+    warmup_epochs: int = Field(0, ge=0, description="linear, from near 0, before the schedule")
+    milestones: tuple[int, ...] = Field((), description="step: after which epochs the rate drops")
+    drop: float = Field(0.1, gt=0, le=1, description="step: factor on the rate at a milestone")
+    label_smoothing: float = Field(0.0, ge=0, lt=1)
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto", description="auto: bfloat16 where the processor multiplies in it, else float32"
+    )
+    seed: int = Field(0, ge=0, description="initial weights, order of images, augmentation")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Recipe:
+        if self.milestones and self.schedule != "step":
+            raise ValueError("milestones only act with schedule = 'step'")
+        if self.schedule == "step" and not self.milestones:
+            raise ValueError("schedule = 'step' needs milestones, the epochs after which it drops")
+        if self.nesterov and (self.optimizer != "sgd" or self.momentum == 0):
+            raise ValueError("nesterov only acts with optimizer = 'sgd' and a momentum above 0")
+        return self
+
+    @property
+    def digest(self) -> str:
+        """12 hex digits over everything that determines the run.
+
+        Where the data have been opened, their fingerprint counts and the path does not: the
+        same images read from another place are the same run.
+        """
+        content = self.model_dump(mode="json")
+        if content["fingerprint"]:
+            del content["data"]
+        text = json.dumps(content, sort_keys=True)
+        return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
+
+    @property
+    def run_id(self) -> str:
+        """Name of the run's folder: readable first, unique by the digest at its end."""
+        parts = [self.model, describe_skew(self.skew), self.remedy, f"wd{self.weight_decay:g}"]
+        if self.validation:
+            parts.append("val")
+        parts += [f"s{self.seed}", self.digest]
+        return "-".join(part.replace("+", "_") for part in parts)
+
+    def with_(self, **changes: Any) -> Recipe:
+        """A checked copy with some fields replaced.
+
+        Raises
+        ------
+        UserError: a field is unknown or its value is out of range.
+        """
+        return make_recipe({**self.model_dump(), **changes})
+
+    def to_toml(self) -> str:
+        """The recipe as TOML; fields that are None are left out."""
+        return tomli_w.dumps(self.model_dump(mode="json", exclude_none=True))
+
+    @classmethod
+    def from_toml(cls, text: str) -> Recipe:
+        """Read what `to_toml` wrote.
+
+        Raises
+        ------
+        UserError: not TOML, or a field is unknown or out of range.
+        """
+        try:
+            return make_recipe(tomllib.loads(text))
+        except tomllib.TOMLDecodeError as error:
+            raise UserError(f"the recipe is not valid TOML: {error}") from None
+
+    @classmethod
+    def load(cls, path: Path) -> Recipe:
+        """Read a recipe file; errors name it."""
+        try:
+            return cls.from_toml(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise UserError(f"cannot read the recipe {path}: {error.strerror}") from None
+        except UserError as error:
+            raise UserError(f"{path}: {error}") from None
+
+
+def make_recipe(fields: dict[str, Any]) -> Recipe:
+    """A recipe from plain values, with one clear sentence for the first thing that is wrong.
+
+    Raises
+    ------
+    UserError: a field is unknown or its value is out of range.
+    """
+    try:
+        return Recipe.model_validate(fields)
+    except ValidationError as error:
+        raise UserError(explain_validation(error)) from None
+
+
+def explain_validation(error: ValidationError) -> str:
+    """The first of pydantic's complaints as a sentence that names field, value and mend."""
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"]) or "the recipe"
+    if first["type"] == "extra_forbidden":
+        return f"unknown setting {where!r}: check its spelling"
+    if first["type"] == "value_error":
+        return str(first["msg"]).removeprefix("Value error, ")
+    value = first.get("input")
+    shown = f" = {value!r}" if isinstance(value, str | int | float | bool) else ""
+    message = str(first["msg"])
+    return f"{where}{shown}: {message[0].lower()}{message[1:]}"
