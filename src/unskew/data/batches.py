@@ -1,0 +1,93 @@
+"""Batches cut from images that stay where they are: no per-image Python, no copy of the set."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from unskew.data.imageset import ImageSet
+
+
+@dataclass(frozen=True)
+class View:
+    """Some images of a set, by position: a skew or a split without a copy.
+
+    Attributes
+    ----------
+    images: the whole set; may be a memory map shared with other runs.
+    positions: int64 (N,), rows of the set that are seen, in order.
+    """
+
+    images: ImageSet
+    positions: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """int64 (N,)."""
+        return self.images.labels[self.positions]
+
+    def counts(self) -> NDArray[np.int64]:
+        """Images per class, int64 (K,)."""
+        return np.bincount(self.labels, minlength=self.images.num_classes).astype(np.int64)
+
+    def select(self, indices: NDArray[np.int64]) -> View:
+        """The view's images at `indices` (positions within the view)."""
+        return View(self.images, self.positions[indices])
+
+
+def whole(images: ImageSet) -> View:
+    """All images of a set, in order."""
+    return View(images, np.arange(len(images), dtype=np.int64))
+
+
+class Batches:
+    """Normalised batches of a view, on a device.
+
+    Parameters
+    ----------
+    view: what to draw from.
+    mean, std: per channel, float32 (3,), in units of 0..255.
+    device: where batches live. On the CPU the set is indexed where it lies; on an accelerator
+        the view's pixels are moved there once, as uint8.
+    """
+
+    def __init__(
+        self, view: View, mean: NDArray[np.float32], std: NDArray[np.float32], device: str = "cpu"
+    ) -> None:
+        self.device = torch.device(device)
+        if self.device.type == "cpu":
+            self._pixels = _as_tensor(view.images.images)
+            self._positions = torch.from_numpy(view.positions)
+        else:
+            self._pixels = torch.from_numpy(view.images.images[view.positions]).to(device)
+            self._positions = torch.arange(len(view), device=device)
+        self.labels = torch.from_numpy(view.labels).to(device)
+        self._mean = torch.from_numpy(mean).to(device)
+        self._scale = torch.from_numpy(1 / std).to(device)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def images(self, indices: Tensor) -> Tensor:
+        """The images at `indices` (int64 (B,)): float32 (B, 3, H, W), channels last in memory.
+
+        The pixels lie as (H, W, C), so viewing them as (C, H, W) makes channels-last batches
+        without a transposition.
+        """
+        pixels = self._pixels[self._positions[indices]].float()
+        return pixels.sub_(self._mean).mul_(self._scale).permute(0, 3, 1, 2)
+
+
+def _as_tensor(pixels: NDArray[np.uint8]) -> Tensor:
+    with warnings.catch_warnings():
+        # Read-only maps are what a cache should hand out; nothing here writes to them.
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+        return torch.from_numpy(pixels)

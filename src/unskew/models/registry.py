@@ -1,0 +1,78 @@
+"""Networks by name."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+from unskew.errors import UserError
+from unskew.models.base import Network
+
+_NETWORKS = {
+    "cnn": ("unskew.models.cnn", "CNN"),
+    "lstm": ("unskew.models.lstm", "LSTM"),
+    "lstm_misread": ("unskew.models.lstm_misread", "MisreadLSTM"),
+    "resnet32": ("unskew.models.resnet", "ResNet32"),
+}
+
+
+def names() -> tuple[str, ...]:
+    """The names that `build` takes."""
+    return tuple(_NETWORKS)
+
+
+def network_class(name: str) -> type[Network]:
+    """The class behind a name.
+
+    Raises
+    ------
+    UserError: no network has this name.
+    """
+    if name not in _NETWORKS:
+        near = difflib.get_close_matches(name, _NETWORKS, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(_NETWORKS)}"
+        raise UserError(f"unknown model {name!r}: {hint}")
+    module, attribute = _NETWORKS[name]
+    found: type[Network] = getattr(import_module(module), attribute)
+    return found
+
+
+def description(name: str) -> str:
+    """The first paragraph of the network's docstring, on one line."""
+    paragraph = (inspect.getdoc(network_class(name)) or "").split("\n\n")[0]
+    return " ".join(paragraph.split())
+
+
+def build(
+    name: str, num_classes: int, image_size: int = 32, options: Mapping[str, Any] | None = None
+) -> Network:
+    """A freshly initialised network; its weights come from PyTorch's global generator.
+
+    Parameters
+    ----------
+    name: one of `names()`.
+    num_classes: K, outputs.
+    image_size: height and width of the images, in pixels.
+    options: keyword arguments of the network's class, if it has any.
+
+    Raises
+    ------
+    UserError: unknown name or option, an option's value or the image size does not fit.
+    """
+    network = network_class(name)
+    known = [
+        parameter.name
+        for parameter in inspect.signature(network).parameters.values()
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY
+    ]
+    for option in options or {}:
+        if option not in known:
+            listed = ", ".join(known) or "none"
+            raise UserError(f"model {name!r} has no option {option!r}: its options are {listed}")
+    try:
+        return network(num_classes, image_size, **(options or {}))
+    except (TypeError, ValueError) as error:
+        raise UserError(f"model {name!r} cannot be built: {error}") from None

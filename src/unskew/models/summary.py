@@ -1,0 +1,108 @@
+"""A table of a network's layers, measured on the live network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from unskew.models.base import Network
+
+
+@dataclass(frozen=True)
+class LayerRow:
+    """One layer.
+
+    Attributes
+    ----------
+    name: path of the module within the network.
+    kind: the layer in the words of the field, "Conv2d 3×3", "LSTM, 2 layers".
+    output_shape: of one image's activation, without the batch dimension.
+    parameters: trainable numbers.
+    multiply_adds: of one forward pass of one image; products only, additions of biases, norms
+        and activations are not counted.
+    """
+
+    name: str
+    kind: str
+    output_shape: tuple[int, ...]
+    parameters: int
+    multiply_adds: int
+
+
+def summarise(network: Network, image_shape: tuple[int, int, int] = (32, 32, 3)) -> list[LayerRow]:
+    """The layers in the order they ran on one image.
+
+    Parameters
+    ----------
+    network: any network; its weights, mode and statistics are left as they were.
+    image_shape: (height, width, channels), as `ImageSet.image_shape`.
+    """
+    rows: list[LayerRow] = []
+    handles = [
+        module.register_forward_hook(_recorder(name, rows))
+        for name, module in network.named_modules()
+        if not list(module.children())
+    ]
+    was_training = network.training
+    parameter = next(network.parameters())
+    height, width, channels = image_shape
+    try:
+        network.eval()
+        with torch.no_grad():
+            network(torch.zeros(1, channels, height, width).to(parameter))
+    finally:
+        network.train(was_training)
+        for handle in handles:
+            handle.remove()
+    return rows
+
+
+def _recorder(name: str, rows: list[LayerRow]):  # type: ignore[no-untyped-def]
+    def record(module: nn.Module, inputs: tuple[Tensor, ...], output: object) -> None:
+        first = output[0] if isinstance(output, tuple) else output
+        assert isinstance(first, Tensor)
+        rows.append(
+            LayerRow(
+                name,
+                _kind(module),
+                tuple(first.shape[1:]) if first.dim() > 1 else (),
+                sum(parameter.numel() for parameter in module.parameters()),
+                _multiply_adds(module, inputs[0], first),
+            )
+        )
+
+    return record
+
+
+def _kind(module: nn.Module) -> str:
+    match module:
+        case nn.Conv2d():
+            height, width = module.kernel_size
+            stride = f", stride {module.stride[0]}" if module.stride[0] != 1 else ""
+            return f"Conv2d {height}×{width}{stride}"
+        case nn.MaxPool2d():
+            return f"MaxPool2d {module.kernel_size}×{module.kernel_size}"
+        case nn.LSTM():
+            return f"LSTM, {module.num_layers} layers"
+        case _:
+            return type(module).__name__
+
+
+def _multiply_adds(module: nn.Module, images: Tensor, output: Tensor) -> int:
+    match module:
+        case nn.Conv2d():
+            height, width = module.kernel_size
+            per_output = module.in_channels // module.groups * height * width
+            return output[0].numel() * per_output
+        case nn.Linear():
+            return module.in_features * output[0].numel()
+        case nn.LSTM():
+            # Four gates, each a product of the step's input and of the last state.
+            steps = images.shape[1] if module.batch_first else images.shape[0]
+            hidden = module.hidden_size
+            widths = [module.input_size] + [hidden] * (module.num_layers - 1)
+            return steps * sum(4 * hidden * (width + hidden) for width in widths)
+        case _:
+            return 0

@@ -1,0 +1,45 @@
+"""Writing a training state to one file and reading it back, without pickle."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from unskew.errors import UserError
+
+State = tuple[dict[str, Tensor], dict[str, Any]]
+"""Tensors by name, and everything else as what JSON can hold."""
+
+
+def save_state(state: State, path: Path) -> None:
+    """Write a state so that `path` holds either the old or the new one, whenever a kill comes."""
+    tensors, rest = state
+    scratch = path.with_name(path.name + ".part")
+    save_file(
+        {name: tensor.detach().contiguous() for name, tensor in tensors.items()},
+        scratch,
+        metadata={"state": json.dumps(rest)},
+    )
+    scratch.replace(path)
+
+
+def load_state(path: Path) -> State:
+    """Read what `save_state` wrote.
+
+    Raises
+    ------
+    UserError: the file is damaged or is no state of ours.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            rest = json.loads(file.metadata()["state"])
+            return {name: file.get_tensor(name) for name in file.keys()}, rest  # noqa: SIM118
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+        raise UserError(
+            f"the checkpoint {path} cannot be read ({error}): delete it to start this run afresh"
+        ) from None

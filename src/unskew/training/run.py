@@ -1,0 +1,203 @@
+"""One recipe from start to finish, and the folder it leaves behind."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from unskew.data.batches import Batches
+from unskew.data.imageset import Splits
+from unskew.errors import UserError
+from unskew.evaluation.evaluation import Evaluation, evaluate_logits
+from unskew.remedies.base import HeldOut
+from unskew.training.checkpoint import load_state, save_state
+from unskew.training.divergence import Diverged
+from unskew.training.events import Event, RunEnded
+from unskew.training.predict import predict_logits
+from unskew.training.recipe import Recipe
+from unskew.training.trainer import Trainer
+
+FINISHED, DIVERGED = "finished", "diverged"
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """How a run ended; `run.json` of its folder.
+
+    Attributes
+    ----------
+    run_id: name of the folder, from the recipe.
+    outcome: "finished", or "diverged", which leaves no weights and no evaluation.
+    message: why it diverged, or what an adjustment of the logits did; often empty.
+    train_seconds: wall time of all training steps, evaluation not included.
+    images_per_second: training images over that time.
+    precision: number format of the products, "float32" or "bfloat16".
+    threads: of the process that trained it; results are bit-identical for the same number.
+    mean, std: of the training images' channels in units of 0..255; prediction must use them.
+    """
+
+    run_id: str
+    outcome: str
+    message: str
+    train_seconds: float
+    images_per_second: float
+    precision: str
+    threads: int
+    device: str
+    torch_version: str
+    processor: str
+    started: str
+    finished: str
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+def execute(
+    recipe: Recipe,
+    splits: Splits,
+    folder: Path,
+    *,
+    listen: Callable[[Event], None] = lambda event: None,
+    device: str = "cpu",
+    threads: int | None = None,
+) -> RunOutcome:
+    """Train a recipe to its end and write its folder; a finished one is returned as it is.
+
+    A checkpoint is written after every epoch, so a killed run loses at most the epoch in
+    progress when it is executed again.
+
+    Parameters
+    ----------
+    recipe, splits: what to run and the opened data that it names.
+    folder: of this run alone: recipe.toml, history.csv, losses.csv, model.safetensors,
+        logits.safetensors, evaluation.json, and run.json last, which marks it as over.
+    listen: told of progress.
+    threads: of this process's matrix products; None leaves PyTorch's setting.
+
+    Raises
+    ------
+    UserError: the recipe does not fit the data, or the folder cannot be written.
+    """
+    done = load_outcome(folder)
+    if done is not None:
+        listen(RunEnded(done.run_id, done.outcome, done.message))
+        return done
+    if threads is not None:
+        torch.set_num_threads(threads)
+    started = datetime.now(UTC)
+    trainer = Trainer(recipe, splits, device)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _write(folder / "recipe.toml", recipe.to_toml())
+        outcome, message = _train(trainer, folder, listen)
+        if outcome == FINISHED:
+            message = _judge(trainer, splits, folder)
+        trainer.state.history.save(folder)
+        result = _outcome(trainer, outcome, message, started)
+        _write(folder / "run.json", json.dumps(asdict(result), indent=2))
+        (folder / "checkpoint.safetensors").unlink(missing_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot write the run's folder {folder}: {error.strerror}") from None
+    listen(RunEnded(result.run_id, outcome, message))
+    return result
+
+
+def load_outcome(folder: Path) -> RunOutcome | None:
+    """How the run in `folder` ended; None if it has not.
+
+    Raises
+    ------
+    UserError: its run.json is damaged.
+    """
+    path = folder / "run.json"
+    try:
+        fields = json.loads(path.read_text(encoding="utf-8"))
+        return RunOutcome(**{**fields, "mean": tuple(fields["mean"]), "std": tuple(fields["std"])})
+    except FileNotFoundError:
+        return None
+    except (ValueError, TypeError, KeyError):
+        raise UserError(f"{path} is damaged: delete its folder to run it again") from None
+
+
+def load_evaluation(folder: Path) -> Evaluation:
+    """The evaluation of a finished run."""
+    return Evaluation.from_json((folder / "evaluation.json").read_text(encoding="utf-8"))
+
+
+def _train(
+    trainer: Trainer, folder: Path, listen: Callable[[Event], None]
+) -> tuple[str, str]:
+    checkpoint = folder / "checkpoint.safetensors"
+    if checkpoint.exists():
+        trainer.restore(load_state(checkpoint))
+    try:
+        trainer.fit(listen, lambda state: save_state(state, checkpoint))
+    except Diverged as error:
+        return DIVERGED, str(error)
+    return FINISHED, ""
+
+
+def _judge(trainer: Trainer, splits: Splits, folder: Path) -> str:
+    """Evaluate the trained network and write weights, logits and evaluation."""
+    network, facts, remedy = trainer.state.network, trainer.facts, trainer.remedy
+    remedy.after_training(network, facts)
+    logits = predict_logits(network, trainer.judged_batches, trainer.dtype).cpu()
+    held_out: tuple[Tensor, Tensor] | tuple[None, None] = (None, None)
+    if trainer.shown.held_out is not None:
+        apart = Batches(trainer.shown.held_out, trainer.mean, trainer.std, trainer.device)
+        held_out = predict_logits(network, apart, trainer.dtype).cpu(), apart.labels.cpu()
+    adjustment = remedy.adjustment(facts, HeldOut(logits, *held_out))
+    labels = torch.from_numpy(trainer.shown.judged.labels)
+    tensors = {"logits": logits, "labels": labels}
+    if adjustment is not None:
+        tensors |= {"scale": adjustment.scale, "shift": adjustment.shift}
+        logits = adjustment(logits)
+    evaluation = evaluate_logits(
+        logits.numpy(),
+        labels.numpy(),
+        class_names=splits.train.class_names,
+        train_counts=facts.counts,
+        split=trainer.shown.split,
+    )
+    weights = {name: value.contiguous() for name, value in network.state_dict().items()}
+    save_file(weights, folder / "model.safetensors")
+    save_file(tensors, folder / "logits.safetensors")
+    _write(folder / "evaluation.json", evaluation.to_json())
+    return "" if adjustment is None else adjustment.note
+
+
+def _outcome(trainer: Trainer, outcome: str, message: str, started: datetime) -> RunOutcome:
+    epochs = trainer.state.history.epochs
+    seconds = sum(epoch.seconds for epoch in epochs)
+    images = sum(epoch.seconds * epoch.images_per_second for epoch in epochs)
+    return RunOutcome(
+        run_id=trainer.recipe.run_id,
+        outcome=outcome,
+        message=message,
+        train_seconds=round(seconds, 3),
+        images_per_second=round(images / seconds, 1) if seconds else 0.0,
+        precision=str(trainer.dtype).removeprefix("torch."),
+        threads=torch.get_num_threads(),
+        device=trainer.device,
+        torch_version=torch.__version__,
+        processor=platform.processor() or platform.machine(),
+        started=started.isoformat(timespec="seconds"),
+        finished=datetime.now(UTC).isoformat(timespec="seconds"),
+        mean=tuple(float(value) for value in trainer.mean),
+        std=tuple(float(value) for value in trainer.std),
+    )
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file so that a kill leaves the old one or the new one, never half of it."""
+    scratch = path.with_name(path.name + ".part")
+    scratch.write_text(text, encoding="utf-8")
+    scratch.replace(path)

@@ -1,0 +1,40 @@
+"""Entering and holding one stage of a run in several (Kang et al. 2020, section 4)."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from unskew.remedies.base import Stage
+
+
+def enter_stage(network: nn.Module, stage: Stage, seed: int, index: int) -> None:
+    """Draw the classifier's weights anew if the stage asks for it.
+
+    Parameters
+    ----------
+    seed, index: the run's seed and the stage's number determine the new weights.
+    """
+    if not stage.reset_classifier:
+        return
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed * 1_000 + index)
+        for module in network.classifier.modules():  # type: ignore[union-attr]
+            if hasattr(module, "reset_parameters"):
+                module.reset_parameters()
+
+
+def hold_frozen(network: nn.Module, stage: Stage) -> None:
+    """Put the network into training mode, but for what the stage freezes.
+
+    Where only the classifier trains, the rest computes features as at prediction: BatchNorm
+    neither updates its statistics nor uses the batch's.
+    """
+    network.train(not stage.classifier_only)
+    classifier = network.classifier
+    assert isinstance(classifier, nn.Module)
+    classifier.train()
+    for parameter in network.parameters():
+        parameter.requires_grad_(not stage.classifier_only)
+    for parameter in classifier.parameters():
+        parameter.requires_grad_(True)

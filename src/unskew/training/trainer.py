@@ -1,0 +1,312 @@
+"""The training loop."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from unskew.data.batches import Batches
+from unskew.data.imageset import Splits
+from unskew.data.normalise import channel_statistics
+from unskew.data.policy import EpochAugmentation
+from unskew.data.randomness import stream
+from unskew.errors import UserError
+from unskew.models.registry import build
+from unskew.remedies.base import Batch, Draw, Facts, Remedy, Stage
+from unskew.remedies.registry import make_remedy
+from unskew.training.checkpoint import State
+from unskew.training.criterion import Criterion
+from unskew.training.divergence import check_losses
+from unskew.training.events import EpochBegan, EpochEnded, Event, StepsDone
+from unskew.training.history import EpochRecord
+from unskew.training.optimisation import learning_rate, make_optimizer
+from unskew.training.precision import autocast, resolve
+from unskew.training.predict import predict_logits
+from unskew.training.recipe import Recipe
+from unskew.training.shown import select
+from unskew.training.stages import enter_stage, hold_frozen
+from unskew.training.state import Position, TrainingState
+
+REPORT_EVERY = 25
+"""Steps between looks at the loss. A look waits for the device, so it is not taken each step."""
+
+
+class Trainer:
+    """Trains one recipe; can be stopped, saved and restored between any two steps.
+
+    Parameters
+    ----------
+    recipe: what to run.
+    splits: the opened data that the recipe names.
+    device: "cpu" or "cuda...".
+
+    Attributes
+    ----------
+    state: all that changes while training; `save()` gives it complete.
+    facts: what remedies may know of the run.
+    shown: which images are trained on and which the run is judged by.
+    mean, std: of the training images' channels, float32 (3,), in units of 0..255.
+
+    Raises
+    ------
+    UserError: the recipe does not fit the data, or names an unknown model or remedy.
+    """
+
+    def __init__(self, recipe: Recipe, splits: Splits, device: str = "cpu") -> None:
+        self.recipe = recipe
+        self.device = device
+        self.dtype = resolve(recipe.precision, device)
+        self.remedy = make_remedy(recipe.remedy, recipe.remedy_options)
+        if recipe.label_smoothing and "loss" in self.remedy.overrides():
+            raise UserError(
+                f"label_smoothing does not act with remedy {recipe.remedy!r}, which replaces the "
+                "loss: set it to 0"
+            )
+        self.shown = select(recipe, splits, self.remedy.held_out)
+        self.mean, self.std = channel_statistics(self.shown.train)
+        self.train_batches = Batches(self.shown.train, self.mean, self.std, device)
+        self.judged_batches = Batches(self.shown.judged, self.mean, self.std, device)
+
+        # PyTorch's initialisers know only the global generator; leave the caller's as it was.
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(recipe.seed)
+            image_size = splits.train.image_shape[0]
+            network = build(
+                recipe.model, splits.train.num_classes, image_size, recipe.model_options
+            )
+            self.facts = Facts(
+                counts=self.shown.train.counts(),
+                labels=self.shown.train.labels,
+                epochs=recipe.epochs,
+                batch_size=recipe.batch_size,
+                seed=recipe.seed,
+                num_features=network.num_features,
+            )
+            self.remedy.prepare(network, self.facts)
+            auxiliary = self.remedy.auxiliary(self.facts)
+        network.to(device, memory_format=torch.channels_last)
+        if auxiliary is not None:
+            auxiliary.to(device)
+        self.stages = self.remedy.stages(recipe.epochs)
+        optimizer = make_optimizer(recipe, network, auxiliary, self.remedy, recipe.weight_decay)
+        self.state = TrainingState(network, auxiliary, optimizer)
+        # Not fetched from the device yet, so that no step waits for it: see `_settle`.
+        self._losses: list[Tensor] = []
+        self._right = torch.zeros((), dtype=torch.int64, device=device)
+        self._enter_stage(fresh=True)
+
+    # -- the loop -------------------------------------------------------------------------
+
+    def fit(
+        self,
+        listen: Callable[[Event], None] = lambda event: None,
+        after_epoch: Callable[[State], None] = lambda state: None,
+    ) -> None:
+        """Train from where the state stands to the end of the recipe.
+
+        Parameters
+        ----------
+        listen: told of every epoch's begin and end and, in between, of progress.
+        after_epoch: called after each epoch with the state, to save it.
+
+        Raises
+        ------
+        Diverged: the loss is no longer finite, or has grown far beyond where it began.
+        """
+        while not self.finished:
+            for _ in self.epoch(listen):
+                pass
+            after_epoch(self.save())
+
+    @property
+    def finished(self) -> bool:
+        """Whether every stage, or the recipe's `max_steps`, is done."""
+        return self.state.position.stage >= len(self.stages) or self._out_of_steps()
+
+    def epoch(self, listen: Callable[[Event], None] = lambda event: None) -> Iterator[int]:
+        """Train what is left of the current epoch, yielding the steps done after each step."""
+        position, stage, remedy = self.state.position, self._stage, self._remedy
+        epoch = len(self.state.history.epochs)
+        draw = self._draw(epoch)
+        indices = torch.from_numpy(draw.indices).to(self.device)
+        copies = None if draw.copies is None else torch.from_numpy(draw.copies).to(self.device)
+        augmentations = [
+            EpochAugmentation(
+                self.recipe.augmentation, self.recipe.seed, epoch, len(indices), view, self.device
+            )
+            for view in range(1 + remedy.views)
+        ]
+        criterion = self._criterion(epoch)
+        steps = self._steps(len(indices))
+        listen(EpochBegan(epoch + 1, sum(s.epochs for s in self.stages), steps))
+        hold_frozen(self.state.network, stage)
+
+        mark = time.perf_counter()
+        while position.step < steps and not self._out_of_steps():
+            cut = slice(
+                position.step * self.recipe.batch_size, (position.step + 1) * self.recipe.batch_size
+            )
+            batch = self._batch(indices[cut], copies, cut, augmentations, epoch)
+            self._set_rate(position.epoch * steps + position.step, steps)
+            loss, right = self._step(batch, criterion, epoch)
+            self._losses.append(loss)
+            self._right += right
+            position.step += 1
+            position.seen += len(batch.labels)
+            if position.step % REPORT_EVERY == 0 or position.step == steps:
+                self._settle()
+                mark = self._clock(mark)
+                loss_now = self.state.history.losses[-1]
+                listen(StepsDone(position.step, steps, loss_now, position.rate))
+            yield position.step
+        self._settle()
+        self._clock(mark)
+        self._end_epoch(listen)
+
+    def _step(self, batch: Batch, criterion: Criterion, epoch: int) -> tuple[Tensor, Tensor]:
+        """One optimiser step; (loss, images classified right), both on the device."""
+        state, right = self.state, torch.zeros((), dtype=torch.int64, device=self.device)
+
+        def backward() -> Tensor:
+            nonlocal right
+            state.optimizer.zero_grad(set_to_none=True)
+            with autocast(self.dtype, self.device):
+                special = self._remedy.objective(
+                    state.network, state.auxiliary, batch, criterion, self.facts, epoch
+                )
+                logits = state.network(batch.images) if special is None else special[1]
+            loss = criterion(logits, batch) if special is None else special[0]
+            loss.backward()  # type: ignore[no-untyped-call]
+            right = (logits.detach().argmax(dim=1) == batch.labels).sum()
+            return loss.detach()
+
+        loss = self._remedy.update(backward, state.optimizer, state.network)
+        self._remedy.after_step(state.network, self.facts, epoch)
+        return loss, right
+
+    # -- what an epoch and a batch are made of ------------------------------------------------
+
+    def _draw(self, epoch: int) -> Draw:
+        rng = stream(self.recipe.seed, "order", epoch)
+        drawn = self._remedy.draw(self.facts, epoch, rng)
+        return drawn or Draw(rng.permutation(len(self.facts.labels)).astype(np.int64))
+
+    def _steps(self, shown: int) -> int:
+        """Batches an epoch; a last batch of one image is left out, BatchNorm cannot take it."""
+        full, rest = divmod(shown, self.recipe.batch_size)
+        return full + (rest > 1)
+
+    def _batch(
+        self,
+        indices: Tensor,
+        copies: Tensor | None,
+        cut: slice,
+        augmentations: list[EpochAugmentation],
+        epoch: int,
+    ) -> Batch:
+        plain = self.train_batches.images(indices)
+        images, *views = (augmentation(plain, cut) for augmentation in augmentations)
+        batch = Batch(
+            images,
+            self.train_batches.labels[indices],
+            indices,
+            None if copies is None else copies[cut],
+            views=tuple(views),
+        )
+        step = self.state.position.step
+        rng = stream(self.recipe.seed, f"transform {epoch}", step)
+        return self._remedy.transform(batch, self.facts, rng)
+
+    def _criterion(self, epoch: int) -> Criterion:
+        weights = self._remedy.class_weights(self.facts, epoch)
+        return Criterion(
+            self._remedy.loss(self.facts, epoch),
+            None if weights is None else weights.to(self.device),
+            self.recipe.label_smoothing,
+        )
+
+    # -- bookkeeping --------------------------------------------------------------------------
+
+    def _set_rate(self, step: int, steps: int) -> None:
+        rate = learning_rate(self.recipe, step, steps, self._stage.epochs)
+        for group in self.state.optimizer.param_groups:
+            group["lr"] = rate * self._stage.learning_rate * group.get("lr_factor", 1.0)
+
+    def _settle(self) -> None:
+        """Fetch what is still on the device into the state; stop if the loss has gone wrong."""
+        if self._losses:
+            self.state.history.losses += torch.stack(self._losses).tolist()
+            self.state.position.correct += int(self._right)
+            self._losses.clear()
+            self._right.zero_()
+        check_losses(self.state.history.losses)
+
+    def _clock(self, mark: float) -> float:
+        now = time.perf_counter()
+        self.state.position.seconds += now - mark
+        return now
+
+    def _out_of_steps(self) -> bool:
+        limit = self.recipe.max_steps
+        return limit is not None and len(self.state.history.losses) + len(self._losses) >= limit
+
+    def _end_epoch(self, listen: Callable[[Event], None]) -> None:
+        position, history = self.state.position, self.state.history
+        logits = predict_logits(self.state.network, self.judged_batches, self.dtype)
+        right = (logits.argmax(dim=1) == self.judged_batches.labels).float().mean()
+        losses = history.losses[-position.step :]
+        record = EpochRecord(
+            epoch=len(history.epochs) + 1,
+            stage=self._stage.name,
+            train_loss=sum(losses) / len(losses),
+            train_accuracy=position.correct / position.seen,
+            test_accuracy=float(right),
+            learning_rate=float(self.state.optimizer.param_groups[0]["lr"]),
+            seconds=position.seconds,
+            images_per_second=position.rate,
+        )
+        history.epochs.append(record)
+        next_epoch = position.epoch + 1
+        if next_epoch < self._stage.epochs:
+            self.state.position = Position(position.stage, next_epoch)
+        else:
+            self.state.position = Position(position.stage + 1)
+            if not self.finished:
+                self._enter_stage(fresh=True)
+        listen(EpochEnded(record))
+
+    # -- stages and resuming ------------------------------------------------------------------
+
+    @property
+    def _stage(self) -> Stage:
+        return self.stages[min(self.state.position.stage, len(self.stages) - 1)]
+
+    @property
+    def _remedy(self) -> Remedy:
+        return self._stage.remedy or self.remedy
+
+    def _enter_stage(self, fresh: bool) -> None:
+        """Freeze, reset and build the optimiser as the stage at hand wants it."""
+        stage = self._stage
+        if fresh:
+            enter_stage(self.state.network, stage, self.recipe.seed, self.state.position.stage)
+        decay = self.recipe.weight_decay if stage.weight_decay is None else stage.weight_decay
+        hold_frozen(self.state.network, stage)
+        self.state.optimizer = make_optimizer(
+            self.recipe, self.state.network, self.state.auxiliary, self._remedy, decay
+        )
+
+    def save(self) -> State:
+        """The state between two steps, complete: `restore` goes on from it."""
+        self._settle()
+        return self.state.state_dict()
+
+    def restore(self, state: State) -> None:
+        """Go on from what `save` gave, in this or another process."""
+        self.state.position = Position(**state[1]["position"])
+        self._enter_stage(fresh=False)
+        self.state.load_state_dict(state)
