@@ -1,0 +1,67 @@
+"""`unskew`: the verbs, and how mistakes are told.
+
+Nothing heavy is imported here: a verb imports what it needs when it runs, so `--help` is quick.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from unskew import __version__
+from unskew.cli import data, models, report, study, train
+from unskew.cli.console import stderr
+from unskew.errors import UserError
+
+app = typer.Typer(
+    name="unskew",
+    help="Train image classifiers when some classes have few images, "
+    "and tell honestly what helped.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("study")(study.study)
+app.command("train")(train.train)
+app.command("report")(report.report)
+app.add_typer(models.app, name="models")
+app.add_typer(data.app, name="data")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"unskew {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: bool = typer.Option(
+        False, "--version", callback=_print_version, is_eager=True, help="Print the version."
+    ),
+) -> None:
+    """Options before the verb."""
+
+
+def main() -> None:
+    """Run the command line; a user's mistake is one sentence on standard error and exit code 2."""
+    try:
+        app()
+    except UserError as error:
+        stderr().print(f"[bold red]unskew:[/] {_escaped(str(error))}", highlight=False)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        stderr().print("\nstopped: what was finished is saved; the same command goes on from there")
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader of our output (head, less) has left; that is not an error.
+        sys.stderr.close()
+        sys.exit(0)
+
+
+def _escaped(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)

@@ -1,0 +1,87 @@
+"""Progress bars with time left, on standard error and on a terminal only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from unskew.cli.console import stderr
+from unskew.training.events import EpochBegan, EpochEnded, Event, StepsDone
+
+if TYPE_CHECKING:
+    from unskew.data.imageset import Splits
+    from unskew.evaluation.evaluation import Evaluation
+    from unskew.training.recipe import Recipe
+    from unskew.training.run import RunOutcome
+
+
+def progress_bars() -> Progress:
+    """Bars that vanish when done and stay silent where no terminal is."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+        console=stderr(),
+        transient=True,
+        disable=not stderr().is_terminal,
+    )
+
+
+def open_with_progress(
+    data: str, *, strict: bool = False, image_size: int | None = None
+) -> Splits:
+    """Open a data set, showing what takes time; its notes go to standard error."""
+    from unskew.data.sources import open_data
+
+    with progress_bars() as bars:
+        tasks: dict[str, int] = {}
+
+        def show(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = bars.add_task(what, total=total or None, note="")
+            bars.update(tasks[what], completed=done, total=total or None)  # type: ignore[arg-type]
+
+        splits = open_data(data, strict=strict, image_size=image_size, progress=show)
+    for note in splits.notes:
+        stderr().print(f"[dim]{splits.name}: {note}[/]")
+    return splits
+
+
+def run_with_progress(
+    recipe: Recipe, splits: Splits, folder: Path, device: str
+) -> tuple[RunOutcome, Evaluation | None]:
+    """Execute one recipe under a bar an epoch; the evaluation is None where it diverged."""
+    from unskew.training.run import FINISHED, execute, load_evaluation
+
+    with progress_bars() as bars:
+        task = bars.add_task(recipe.model, total=None, note="")
+
+        def show(event: Event) -> None:
+            match event:
+                case EpochBegan(epoch, epochs, steps):
+                    name = f"{recipe.model} epoch {epoch}/{epochs}"
+                    bars.reset(task, description=name, total=steps)
+                case StepsDone(step, _, loss, rate):
+                    bars.update(task, completed=step, note=f"loss {loss:.3f}, {rate:,.0f} images/s")
+                case EpochEnded(record):
+                    bars.console.print(
+                        f"epoch {record.epoch}: loss {record.train_loss:.4f}, training accuracy "
+                        f"{record.train_accuracy:.3f}, accuracy {record.test_accuracy:.3f}, "
+                        f"{record.images_per_second:,.0f} images/s"
+                    )
+
+        outcome = execute(recipe, splits, folder, listen=show, device=device)
+    return outcome, load_evaluation(folder) if outcome.outcome == FINISHED else None

@@ -1,0 +1,121 @@
+"""`unskew train`: one run, with the same folder as a study's run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from unskew.cli.console import print_json, stderr, stdout
+
+
+def train(
+    model: Annotated[str, typer.Option(help="A name from `unskew models list`.")] = "cnn",
+    data: Annotated[
+        str, typer.Option(help="digits, cifar10, or a folder or archive of class folders.")
+    ] = "digits",
+    epochs: Annotated[int, typer.Option(help="Passes over the training images.")] = 5,
+    lr: Annotated[float, typer.Option(help="Learning rate.")] = 0.01,
+    momentum: Annotated[float, typer.Option(help="Momentum of SGD.")] = 0.9,
+    nesterov: Annotated[bool, typer.Option("--nesterov", help="Nesterov's momentum.")] = False,
+    weight_decay: Annotated[float, typer.Option(help="λ of L + (λ/2)·‖W‖².")] = 0.0,
+    decay: Annotated[str, typer.Option(help="λ acts on 'all' parameters or 'weights'.")] = "all",
+    batch_size: Annotated[int, typer.Option(help="Images per step.")] = 100,
+    seed: Annotated[int, typer.Option(help="Of weights, order and augmentation.")] = 0,
+    subset_seed: Annotated[int, typer.Option(help="Of what a skew keeps.")] = 0,
+    optimizer: Annotated[str, typer.Option(help="sgd or adamw.")] = "sgd",
+    schedule: Annotated[
+        str, typer.Option(help="constant, step, cosine or one_cycle; step needs --milestone.")
+    ] = "constant",
+    milestone: Annotated[
+        list[int] | None, typer.Option(help="Epoch after which the rate drops; repeatable.")
+    ] = None,
+    skew: Annotated[
+        str | None,
+        typer.Option(help="step:CLASSES:KEEP (step:0-4:0.1) or exponential:RATIO."),
+    ] = None,
+    test_skew: Annotated[
+        str | None, typer.Option(help="The same for the test images; named in the results.")
+    ] = None,
+    augmentation: Annotated[str, typer.Option(help="none, flip or flip_crop.")] = "flip",
+    remedy: Annotated[
+        str, typer.Option(help="Cures for imbalance joined by +, as cutmix+balanced_softmax.")
+    ] = "none",
+    remedy_option: Annotated[
+        list[str] | None, typer.Option(help="As remedy.option=value; repeatable.")
+    ] = None,
+    model_option: Annotated[
+        list[str] | None, typer.Option(help="As name=value; repeatable.")
+    ] = None,
+    validation: Annotated[
+        float,
+        typer.Option(help="Share of the training images to be judged by instead of the test."),
+    ] = 0.0,
+    precision: Annotated[str, typer.Option(help="auto, float32 or bfloat16.")] = "auto",
+    max_steps: Annotated[int | None, typer.Option(help="Stop after so many steps.")] = None,
+    recipe: Annotated[
+        Path | None,
+        typer.Option(help="A recipe.toml to run as it is; other recipe options are not used."),
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Refuse damaged images instead of skipping them.")
+    ] = False,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    out: Annotated[Path | None, typer.Option(help="Folder to write; unskew-train if none.")] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the evaluation as JSON.")
+    ] = False,
+) -> None:
+    """Train one network and write its folder: recipe, history, weights, evaluation.
+
+    A run that was stopped goes on from its last epoch when the same command is given again.
+
+    Examples:
+
+        unskew train --model cnn --data digits
+
+        unskew train --model lstm --data photos/ --skew step:0-4:0.1 --remedy balanced_softmax
+    """
+    from unskew.cli.options import parse_nested_options, parse_options
+    from unskew.cli.progress import open_with_progress, run_with_progress
+    from unskew.data.skew import parse_skew
+    from unskew.training.recipe import Recipe, make_recipe
+
+    if recipe is not None:
+        wanted = Recipe.load(recipe)
+    else:
+        wanted = make_recipe(
+            {
+                "model": model, "data": data, "epochs": epochs, "learning_rate": lr,
+                "momentum": momentum, "nesterov": nesterov, "weight_decay": weight_decay,
+                "decay": decay, "batch_size": batch_size, "seed": seed,
+                "subset_seed": subset_seed, "optimizer": optimizer, "schedule": schedule,
+                "milestones": tuple(milestone or ()), "augmentation": augmentation,
+                "skew": None if skew is None else parse_skew(skew),
+                "test_skew": None if test_skew is None else parse_skew(test_skew),
+                "remedy": remedy, "remedy_options": parse_nested_options(remedy_option or []),
+                "model_options": parse_options(model_option or []), "validation": validation,
+                "precision": precision, "max_steps": max_steps,
+            }
+        )  # fmt: skip
+    splits = open_with_progress(wanted.data, strict=strict)
+    wanted = wanted.with_(fingerprint=splits.fingerprint)
+    folder = (out or Path("unskew-train")) / "runs" / wanted.run_id
+    outcome, evaluation = run_with_progress(wanted, splits, folder, device)
+    if as_json:
+        print_json(
+            {"run": outcome.run_id, "folder": str(folder), "outcome": outcome.outcome,
+             "message": outcome.message, "images_per_second": outcome.images_per_second,
+             "evaluation": None if evaluation is None else evaluation.to_dict()}
+        )  # fmt: skip
+    elif evaluation is not None:
+        from unskew.cli.tables import evaluation_table
+
+        stdout().print(evaluation_table(evaluation), soft_wrap=False)
+        if outcome.message:
+            stderr().print(outcome.message)
+        stderr().print(f"written to {folder}")
+    if evaluation is None:
+        stderr().print(f"[bold red]diverged:[/] {outcome.message}")
+        raise typer.Exit(1)
