@@ -81,7 +81,8 @@ class TrainingState:
             found = _under(f"optimizer.{index}.", tensors)
             if found:
                 self.optimizer.state[parameter] = {
-                    name: value.to(parameter.device) if value.dim() else value
+                    # A file knows no memory format, and fused optimisers rely on the parameter's.
+                    name: torch.empty_like(parameter).copy_(value) if value.dim() else value
                     for name, value in found.items()
                 }
         torch.set_rng_state(tensors["random.cpu"])

@@ -1,0 +1,31 @@
+"""Mean and standard deviation of the training images' channels."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unskew.data.batches import View
+
+CHUNK = 4096
+"""Images looked at in one go, so that a set larger than memory can be measured."""
+
+
+def channel_statistics(view: View) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """(mean, std) per channel over all pixels, float32 (3,) each, in units of 0..255.
+
+    Computed from exact integer histograms. A channel that never varies has std 1, so that
+    dividing by it is harmless.
+    """
+    histogram = np.zeros((3, 256), dtype=np.int64)
+    for start in range(0, len(view), CHUNK):
+        pixels = view.images.images[view.positions[start : start + CHUNK]]
+        for channel in range(3):
+            histogram[channel] += np.bincount(pixels[..., channel].ravel(), minlength=256)
+    values = np.arange(256, dtype=np.float64)
+    total = histogram.sum(axis=1)
+    mean = histogram @ values / total
+    variance = histogram @ values**2 / total - mean**2
+    std = np.sqrt(np.maximum(variance, 0))
+    std[std < 1e-6] = 1
+    return mean.astype(np.float32), std.astype(np.float32)

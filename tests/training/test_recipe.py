@@ -1,0 +1,99 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from unskew.errors import UserError
+from unskew.training.recipe import Recipe, make_recipe
+
+recipes = st.builds(
+    Recipe,
+    data=st.text(min_size=1, max_size=20),
+    model=st.sampled_from(["cnn", "lstm"]),
+    epochs=st.integers(1, 300),
+    learning_rate=st.floats(1e-6, 10),
+    weight_decay=st.floats(0, 1),
+    momentum=st.floats(0, 0.999),
+    seed=st.integers(0, 2**31),
+    skew=st.one_of(
+        st.none(),
+        st.just({"profile": "step", "classes": (0, 1), "keep": 0.1}),
+        st.just({"profile": "exponential", "imbalance_ratio": 100.0}),
+    ),
+    max_steps=st.one_of(st.none(), st.integers(1, 100)),
+    remedy_options=st.just({"focal": {"gamma": 2.0}}),
+)
+
+
+@given(recipes)
+def test_toml_round_trip(recipe):
+    back = Recipe.from_toml(recipe.to_toml())
+    assert back == recipe
+    assert back.digest == recipe.digest
+
+
+def test_every_field_changes_the_digest():
+    other = {
+        "data": "cifar10", "fingerprint": "ab", "subset_seed": 1, "validation": 0.1,
+        "skew": {"profile": "step", "classes": (0,), "keep": 0.5},
+        "test_skew": {"profile": "step", "classes": (0,), "keep": 0.5},
+        "augmentation": "none", "model": "lstm", "model_options": {"hidden": 8},
+        "remedy": "focal", "remedy_options": {"focal": {"gamma": 1}}, "epochs": 6,
+        "max_steps": 3, "batch_size": 50, "optimizer": "adamw", "learning_rate": 0.1,
+        "momentum": 0.5, "nesterov": True, "weight_decay": 0.1, "decay": "weights",
+        "schedule": "cosine", "warmup_epochs": 1, "milestones": (2,), "drop": 0.5,
+        "label_smoothing": 0.1, "precision": "float32", "seed": 1,
+    }  # fmt: skip
+    assert set(other) == set(Recipe.model_fields)
+    for field, value in other.items():
+        changes = {field: value} | ({"schedule": "step"} if field == "milestones" else {})
+        assert Recipe().with_(**changes).digest != Recipe().digest, field
+
+
+def test_the_path_does_not_count_once_the_data_are_open():
+    here = Recipe(data="/here/a.tar", fingerprint="abc")
+    assert here.digest == Recipe(data="/there/b", fingerprint="abc").digest
+    assert here.digest != Recipe(data="/here/a.tar", fingerprint="abd").digest
+
+
+def test_run_id_is_readable_and_safe_as_a_folder_name():
+    recipe = Recipe(
+        skew={"profile": "step", "classes": (0, 1), "keep": 0.1},
+        remedy="cutmix+balanced_softmax",
+        weight_decay=1e-3,
+        seed=4,
+        validation=0.1,
+    )
+    assert recipe.run_id.startswith("cnn-")
+    assert recipe.run_id.endswith(f"-cutmix_balanced_softmax-wd0.001-val-s4-{recipe.digest}")
+    assert not set(recipe.run_id) & set("/\\+: ")
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"epochs": 0}, "epochs = 0"),
+        ({"weight_decay": -1e-3}, "weight_decay = -0.001"),
+        ({"learning_rate": 0}, "learning_rate = 0"),
+        ({"learning_rate": float("nan")}, "learning_rate"),
+        ({"batch_size": 1}, "batch_size = 1"),
+        ({"epoch": 3}, "unknown setting 'epoch'"),
+        ({"schedule": "linear"}, "schedule = 'linear'"),
+        ({"milestones": [2]}, "milestones only act"),
+        ({"schedule": "step"}, "needs milestones"),
+        ({"nesterov": True, "momentum": 0}, "nesterov only acts"),
+        ({"skew": {"profile": "stairs"}}, "skew"),
+    ],
+)
+def test_bad_values_are_one_sentence_that_names_field_and_value(fields, words):
+    with pytest.raises(UserError, match=words) as error:
+        make_recipe(fields)
+    assert "\n" not in str(error.value)
+
+
+def test_a_recipe_file_that_is_no_toml_is_named(tmp_path):
+    path = tmp_path / "r.toml"
+    path.write_text("epochs = ")
+    with pytest.raises(UserError, match=r"r\.toml.*not valid TOML"):
+        Recipe.load(path)
+    with pytest.raises(UserError, match="No such file"):
+        Recipe.load(tmp_path / "none.toml")

@@ -1,0 +1,231 @@
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import torch
+
+from unskew.errors import UserError
+from unskew.remedies.base import Draw, Remedy, Stage
+from unskew.training.checkpoint import load_state, save_state
+from unskew.training.divergence import Diverged, check_losses
+from unskew.training.events import EpochBegan, EpochEnded, StepsDone
+from unskew.training.recipe import Recipe
+from unskew.training.trainer import Trainer
+
+SMALL = Recipe(model="cnn", model_options={}, epochs=2, batch_size=32)
+
+
+def weights(trainer):
+    return {key: value.clone() for key, value in trainer.state.network.state_dict().items()}
+
+
+def same(a, b):
+    return all(torch.equal(a[key], b[key]) for key in a)
+
+
+def trained(recipe, splits):
+    trainer = Trainer(recipe, splits)
+    trainer.fit()
+    return trainer
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("model", ["cnn", "lstm"])
+def test_the_same_recipe_gives_bit_identical_weights(splits, model, precision):
+    recipe = SMALL.with_(model=model, epochs=1, precision=precision)
+    first, second = trained(recipe, splits), trained(recipe, splits)
+    assert same(weights(first), weights(second))
+    assert first.state.history.losses == second.state.history.losses
+    other = trained(recipe.with_(seed=1), splits)
+    assert not same(weights(first), weights(other))
+
+
+def test_it_learns(splits):
+    history = trained(SMALL.with_(epochs=3), splits).state.history
+    assert history.epochs[-1].test_accuracy > 0.9
+    assert history.epochs[-1].train_loss < history.epochs[0].train_loss / 2
+    assert len(history.losses) == 3 * 8  # 240 images are 7 batches of 32 and one of 16
+
+
+STOPS = [1, 7, 8, 9, 15]
+
+
+@pytest.mark.parametrize("stop", STOPS)
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"precision": "bfloat16"},
+        {"optimizer": "adamw", "augmentation": "flip_crop", "schedule": "one_cycle"},
+    ],
+)
+def test_stopped_after_any_step_and_resumed_is_never_having_stopped(
+    splits, tmp_path, stop, changes
+):
+    recipe = SMALL.with_(**changes)
+    whole = trained(recipe, splits)
+
+    stopped, steps = Trainer(recipe, splits), 0
+    while steps < stop:
+        for _ in stopped.epoch():
+            steps += 1
+            if steps == stop:
+                break
+    save_state(stopped.save(), tmp_path / "state")
+
+    torch.manual_seed(1234)  # another process has another generator state
+    resumed = Trainer(recipe, splits)
+    resumed.restore(load_state(tmp_path / "state"))
+    resumed.fit()
+    assert same(weights(whole), weights(resumed))
+    assert whole.state.history.losses == resumed.state.history.losses
+    for a, b in zip(whole.state.history.epochs, resumed.state.history.epochs, strict=True):
+        assert (a.train_accuracy, a.test_accuracy, a.train_loss) == (
+            b.train_accuracy,
+            b.test_accuracy,
+            b.train_loss,
+        )
+
+
+def test_a_damaged_checkpoint_is_one_sentence(tmp_path):
+    path = tmp_path / "state"
+    path.write_bytes(b"not a checkpoint")
+    with pytest.raises(UserError, match="delete it to start this run afresh"):
+        load_state(path)
+
+
+def test_training_leaves_the_callers_generator_alone(splits):
+    torch.manual_seed(7)
+    before = torch.get_rng_state()
+    trained(SMALL.with_(epochs=1), splits)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_events_tell_the_story(splits):
+    events = []
+    Trainer(SMALL, splits).fit(events.append)
+    assert [type(event) for event in events] == [EpochBegan, StepsDone, EpochEnded] * 2
+    assert events[0] == EpochBegan(1, 2, 8)
+    assert events[-1].record.epoch == 2
+
+
+def test_max_steps_stops_in_the_middle_of_an_epoch(splits):
+    history = trained(SMALL.with_(max_steps=11), splits).state.history
+    assert len(history.losses) == 11
+    assert len(history.epochs) == 2
+
+
+def test_validation_never_touches_the_test_images(splits):
+    trainer = Trainer(SMALL.with_(validation=0.25), splits)
+    assert trainer.shown.split == "validation"
+    assert len(trainer.shown.judged) == 60
+    assert trainer.shown.judged.images is splits.train
+    assert not set(trainer.shown.judged.positions) & set(trainer.shown.train.positions)
+
+
+def test_skews_act_on_the_half_they_name(splits):
+    step = {"profile": "step", "classes": (0,), "keep": 0.1}
+    shown = Trainer(SMALL.with_(skew=step), splits).shown
+    assert shown.train.counts().tolist() == [6, 60, 60, 60]
+    assert shown.judged.counts().tolist() == [20] * 4
+    shown = Trainer(SMALL.with_(test_skew=step), splits).shown
+    assert shown.train.counts().tolist() == [60] * 4
+    assert shown.judged.counts().tolist() == [2, 20, 20, 20]
+    assert shown.split == "skewed test"
+
+
+def test_a_batch_larger_than_the_data_is_refused(splits):
+    with pytest.raises(UserError, match="batch_size 500 is larger than the 240"):
+        Trainer(SMALL.with_(batch_size=500), splits)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"learning_rate": 0.02}, {"momentum": 0.0}, {"nesterov": True}, {"weight_decay": 0.1},
+        {"batch_size": 30}, {"optimizer": "adamw"}, {"schedule": "cosine"},
+        {"schedule": "one_cycle"}, {"schedule": "step", "milestones": (1,)},
+        {"warmup_epochs": 1}, {"augmentation": "none"}, {"augmentation": "flip_crop"},
+        {"label_smoothing": 0.1}, {"precision": "bfloat16"}, {"seed": 1},
+        {"model_options": {"hidden": 8}}, {"decay": "weights", "weight_decay": 0.1},
+    ],
+)  # fmt: skip
+def test_every_setting_acts(splits, changes):
+    base = SMALL.with_(precision="float32")
+    plain, changed = trained(base, splits), trained(base.with_(**changes), splits)
+    assert plain.state.history.losses[1:] != changed.state.history.losses[1:]
+
+
+def test_decay_on_weights_only_acts(splits):
+    base = SMALL.with_(weight_decay=0.1)
+    everything, only = trained(base, splits), trained(base.with_(decay="weights"), splits)
+    assert everything.state.history.losses != only.state.history.losses
+
+
+def test_a_huge_learning_rate_diverges_with_a_clear_message(splits):
+    with pytest.raises(Diverged, match="lower the learning rate"):
+        Trainer(SMALL.with_(learning_rate=1e20, epochs=10), splits).fit()
+
+
+def test_divergence_is_growth_or_nan_and_not_noise():
+    check_losses([2.3, 9.0, 2.3] * 30)
+    with pytest.raises(Diverged, match="nan at step 2"):
+        check_losses([2.3, math.nan, 2.3])
+    with pytest.raises(Diverged, match="grew from 2 to 50"):
+        check_losses([2.0] * 30 + [50.0] * 30)
+
+
+@dataclass(frozen=True)
+class EveryOther(Remedy):
+    """Shows the first half of the images only, in order."""
+
+    def draw(self, facts, epoch, rng):
+        return Draw(np.arange(len(facts.labels) // 2))
+
+
+@dataclass(frozen=True)
+class TwoStages(Remedy):
+    def stages(self, epochs):
+        return (
+            Stage("first", epochs - 1),
+            Stage(
+                "second", 1, classifier_only=True, reset_classifier=True, remedy=EveryOther(),
+                learning_rate=0.5,
+            ),
+        )  # fmt: skip
+
+
+def with_remedy(monkeypatch, remedy):
+    monkeypatch.setattr("unskew.training.trainer.make_remedy", lambda *_: remedy)
+
+
+def test_a_second_stage_trains_the_classifier_alone(splits, monkeypatch):
+    with_remedy(monkeypatch, TwoStages())
+    trainer = Trainer(SMALL.with_(epochs=3), splits)
+    for _ in range(2):
+        for _ in trainer.epoch():
+            pass
+    before = weights(trainer)
+    for _ in trainer.epoch():
+        pass
+    assert trainer.finished
+    changed = {key for key, value in weights(trainer).items() if not torch.equal(value, before[key])}
+    assert changed == {"classifier.weight", "classifier.bias"}
+    first, second = trainer.state.history.epochs[-2:]
+    assert (first.stage, second.stage) == ("first", "second")
+    assert second.learning_rate == pytest.approx(0.5 * first.learning_rate)
+    assert len(trainer.state.history.losses) == 2 * 8 + 4
+
+
+@pytest.mark.parametrize("stop", [8, 16, 18])
+def test_a_run_in_stages_resumes_exactly(splits, monkeypatch, tmp_path, stop):
+    with_remedy(monkeypatch, TwoStages())
+    recipe = SMALL.with_(epochs=3)
+    test_stopped_after_any_step_and_resumed_is_never_having_stopped(
+        splits, tmp_path, stop, recipe.model_dump(exclude={"milestones"})
+    )
+
+
+def test_a_single_image_left_over_is_not_a_batch(splits):
+    # 240 = 239 + 1: BatchNorm cannot take a batch of one.
+    assert len(trained(SMALL.with_(epochs=1, batch_size=239), splits).state.history.losses) == 1
