@@ -1,0 +1,176 @@
+"""Decoded images on disk, memory-mapped: built once, opened in milliseconds, shared by processes."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import platformdirs
+from filelock import FileLock
+
+from unskew.data.imageset import ImageSet, Splits
+from unskew.errors import UserError
+
+VERSION = 1
+"""Raised when the decoding changes, so that what older versions cached is built anew."""
+
+
+def cache_folder(cache: Path | None = None) -> Path:
+    """Where decoded images and downloads are kept: the argument, else UNSKEW_CACHE, else the
+    platform's convention for caches.
+    """
+    if cache is not None:
+        return cache
+    chosen = os.environ.get("UNSKEW_CACHE")
+    return Path(chosen) if chosen else Path(platformdirs.user_cache_dir("unskew"))
+
+
+def open_cached(
+    key: str,
+    name: str,
+    origin: str,
+    build: Callable[[], tuple[ImageSet, ImageSet, list[str]]],
+    cache: Path | None = None,
+) -> Splits:
+    """The splits cached under `key`, built first if they are not there.
+
+    Parameters
+    ----------
+    key: changes whenever the source does.
+    name: of the data set.
+    origin: the source in words or as a path, for listings.
+    build: gives (train, test, notes).
+
+    Raises
+    ------
+    UserError: the disk is full or the cache folder cannot be written; what was half written
+        is removed.
+    """
+    root = cache_folder(cache) / "images"
+    digest = hashlib.blake2b(f"{VERSION}\0{key}".encode(), digest_size=10).hexdigest()
+    folder = root / digest
+    if not (folder / "meta.json").exists():
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+            with FileLock(root / f"{digest}.lock"):
+                if not (folder / "meta.json").exists():
+                    _write(folder, name, origin, *build())
+        except OSError as error:
+            reason = "the disk is full" if error.errno == errno.ENOSPC else str(error.strerror)
+            raise UserError(
+                f"cannot cache decoded images in {root}: {reason}; make room there or set "
+                "UNSKEW_CACHE to another folder"
+            ) from None
+    return _open(folder, name)
+
+
+def _write(
+    folder: Path, name: str, origin: str, train: ImageSet, test: ImageSet, notes: list[str]
+) -> None:
+    """Fill a scratch folder and rename it, so that a cache is whole or not there."""
+    scratch = Path(tempfile.mkdtemp(prefix=folder.name, suffix=".part", dir=folder.parent))
+    try:
+        for half, images in (("train", train), ("test", test)):
+            np.save(scratch / f"{half}-images.npy", images.images)
+            np.save(scratch / f"{half}-labels.npy", images.labels)
+        meta = {
+            "name": name,
+            "origin": origin,
+            "class_names": train.class_names,
+            "fingerprint": fingerprint(train, test),
+            "notes": notes,
+        }
+        (scratch / "meta.json").write_text(json.dumps(meta, indent=2), encoding="utf-8")
+        if folder.exists():
+            shutil.rmtree(folder)
+        scratch.rename(folder)
+    except BaseException:
+        shutil.rmtree(scratch, ignore_errors=True)
+        raise
+
+
+def _open(folder: Path, name: str) -> Splits:
+    try:
+        meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
+        names = tuple(meta["class_names"])
+        halves = [
+            ImageSet(
+                np.load(folder / f"{half}-images.npy", mmap_mode="r", allow_pickle=False),
+                np.load(folder / f"{half}-labels.npy", allow_pickle=False),
+                names,
+            )
+            for half in ("train", "test")
+        ]
+        return Splits(name, *halves, meta["fingerprint"], tuple(meta["notes"]))
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(
+            f"the cached images in {folder} are damaged ({error}): run `unskew data clear`"
+        ) from None
+
+
+def fingerprint(train: ImageSet, test: ImageSet) -> str:
+    """Hex digest of pixels, labels and class names of both halves, independent of their order
+    on disk only as far as their source's order is.
+    """
+    digest = hashlib.blake2b(json.dumps(train.class_names).encode(), digest_size=16)
+    for images in (train, test):
+        digest.update(str(images.images.shape).encode())
+        digest.update(np.ascontiguousarray(images.images))
+        digest.update(np.ascontiguousarray(images.labels))
+    return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class Cached:
+    """One thing in the cache.
+
+    Attributes
+    ----------
+    name: of the data set or downloaded file.
+    origin: what it was made from.
+    path: where it lies.
+    size: bytes on disk.
+    """
+
+    name: str
+    origin: str
+    path: Path
+    size: int
+
+
+def list_cached(cache: Path | None = None) -> list[Cached]:
+    """Everything in the cache: decoded images, then downloads."""
+    root, found = cache_folder(cache), []
+    for path in sorted((root / "images").glob("*/meta.json")):
+        try:
+            meta = json.loads(path.read_text(encoding="utf-8"))
+            found.append(Cached(meta["name"], meta["origin"], path.parent, _size(path.parent)))
+        except (OSError, ValueError, KeyError):
+            found.append(Cached("damaged", "", path.parent, _size(path.parent)))
+    for path in sorted((root / "downloads").glob("*")):
+        if path.suffix != ".lock":
+            found.append(Cached(path.name, "download", path, path.stat().st_size))
+    return found
+
+
+def clear_cached(name: str | None = None, cache: Path | None = None) -> list[Cached]:
+    """Remove what is cached, or only what bears this name; returns what was removed."""
+    removed = [item for item in list_cached(cache) if name is None or item.name == name]
+    for item in removed:
+        if item.path.is_dir():
+            shutil.rmtree(item.path)
+        else:
+            item.path.unlink()
+    return removed
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

@@ -1,0 +1,94 @@
+"""One call for every source of labelled images."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+from unskew.data.cache import open_cached
+from unskew.data.imageset import ImageSet, Splits
+from unskew.errors import UserError
+
+KNOWN = {
+    "digits": "1,797 handwritten digits, 32×32; comes with scikit-learn, needs no download",
+    "cifar10": "60,000 photographs of 10 kinds of things, 32×32; downloaded once (170 MB)",
+}
+"""Data sets with a name, and what each is."""
+
+Progress = Callable[[str, int, int], None]
+
+
+def open_data(
+    spec: str,
+    *,
+    cache: Path | None = None,
+    strict: bool = False,
+    image_size: int | None = None,
+    progress: Progress | None = None,
+) -> Splits:
+    """Open labelled images by name or path, decoded and memory-mapped.
+
+    The first opening decodes and caches; every later one maps the cache.
+
+    Parameters
+    ----------
+    spec: "digits", "cifar10", or the path of a folder or archive (.zip, .tar, .tar.gz, .tar.xz,
+        .tar.zst) of class folders, or of an official CIFAR-10 archive or its unpacked folder.
+    cache: folder for decoded images and downloads; see `cache_folder`.
+    strict: refuse damaged files instead of skipping them with a note.
+    image_size: height and width to resize to, in pixels; None: see `read_class_folders`.
+    progress: called with (what is done, done, total) while something takes time.
+
+    Raises
+    ------
+    UserError: there is no such thing, it cannot be read, or cannot be cached.
+    """
+    from unskew.data.sources import cifar10
+    from unskew.data.sources.digits import read_digits
+
+    if spec == "digits":
+        return open_cached("digits", "digits", "scikit-learn", read_digits, cache)
+    found = cifar10.find(cache, progress) if spec == "cifar10" else Path(spec).expanduser()
+    if not found.exists():
+        raise UserError(
+            f"no data at {spec!r}: give a folder, an archive, or one of {', '.join(KNOWN)}"
+        )
+    if cifar10.is_official(found):
+        key = f"cifar10 {cifar10.variant(found)} {_identity(found)}"
+        return open_cached(
+            key, "CIFAR-10", str(found), lambda: cifar10.read_cifar10(found, progress), cache
+        )
+    return _open_class_folders(found, cache, strict, image_size, progress)
+
+
+def _open_class_folders(
+    path: Path, cache: Path | None, strict: bool, image_size: int | None, progress: Progress | None
+) -> Splits:
+    from unskew.data.sources.class_folders import read_class_folders
+    from unskew.data.sources.members import ARCHIVES, archive_stem, is_archive
+
+    if not path.is_dir() and not is_archive(path):
+        raise UserError(
+            f"{path} is neither a folder nor an archive: archives end in {', '.join(ARCHIVES)}"
+        )
+    name = path.resolve().name if path.is_dir() else archive_stem(path)
+
+    def build() -> tuple[ImageSet, ImageSet, list[str]]:
+        return read_class_folders(path, image_size=image_size, strict=strict, progress=progress)
+
+    # A strict opening must not be answered by what a lenient one has cached.
+    key = f"folders {path.resolve()} {_identity(path)} {image_size} {strict}"
+    return open_cached(key, name, str(path.resolve()), build, cache)
+
+
+def _identity(path: Path) -> str:
+    """Changes when a file's, or any file's below a folder, size or time of change does."""
+    from unskew.data.sources.members import folder_files
+
+    files = [path] if path.is_file() else [path / relative for relative in folder_files(path)]
+    digest = hashlib.blake2b(digest_size=16)
+    for file in files:
+        status = file.stat()
+        digest.update(f"{file}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+    return digest.hexdigest()

@@ -1,0 +1,200 @@
+"""Images in one folder a class, loose or in an archive, with or without train/ and test/."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import islice
+from os import cpu_count
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unskew.data.decode import NotAnImage, decode, image_format
+from unskew.data.imageset import ImageSet
+from unskew.data.sources.members import Member, members
+from unskew.data.split import stratified_split
+from unskew.errors import UserError
+
+TRAIN, TEST = ("train", "training"), ("test", "testing", "val", "valid", "validation")
+TEST_SHARE = 0.2
+KEEP_SIZE = 64
+"""Images that all have one square size up to this are taken as they are; others are resized."""
+DEFAULT_SIZE = 32
+BLOCK = 512
+"""Files that are decoded together, so that memory holds a block of files and not the archive."""
+
+
+@dataclass
+class _Pile:
+    """What was found for one half, in the order it was read."""
+
+    pixels: list[NDArray[np.uint8]] = field(default_factory=list)
+    classes: list[str] = field(default_factory=list)
+
+
+def read_class_folders(
+    path: Path,
+    *,
+    image_size: int | None = None,
+    strict: bool = False,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> tuple[ImageSet, ImageSet, list[str]]:
+    """Decode a folder or archive of class folders: (train, test, notes).
+
+    Without train/ and test/ a stratified split of 20 % is made by seed 0 and noted.
+
+    Parameters
+    ----------
+    image_size: resize to this height and width; None keeps a common square size up to 64 and
+        else resizes to 32.
+    strict: refuse the first damaged or non-image file instead of skipping and counting it.
+    progress: called with (what, done, total).
+
+    Raises
+    ------
+    UserError: nothing or too little is in it, an archive is damaged, halves disagree.
+    """
+    told = (lambda done, total: progress("decoding images", done, total)) if progress else (
+        lambda done, total: None
+    )
+    size = image_size or _common_size(path)
+    piles: dict[str, _Pile] = {"train": _Pile(), "test": _Pile(), "": _Pile()}
+    skipped: list[tuple[str, str]] = []
+    for half, name, pixels, why, file in _decoded(members(path, told), size):
+        if pixels is None:
+            if strict:
+                raise UserError(f"{path}: {file} is {why}: remove it or leave out --strict")
+            skipped.append((file, why))
+            continue
+        piles[half].pixels.append(pixels)
+        piles[half].classes.append(name)
+    return _assemble(path, piles, size, skipped)
+
+
+def _decoded(
+    found: Iterable[Member], size: int
+) -> Iterator[tuple[str, str, NDArray[np.uint8] | None, str, str]]:
+    """(half, class, pixels or None, why not, file) of every file that lies in a class folder."""
+    stream = (m for m in found if len(m.parts) >= 2)
+    with ThreadPoolExecutor(cpu_count()) as pool:
+        while block := list(islice(stream, BLOCK)):
+            for member, (pixels, why) in zip(
+                block, pool.map(lambda m: _decode(m, size), block, chunksize=64), strict=True
+            ):
+                half, name = _place(member.parts)
+                yield half, name, pixels, why, "/".join(member.parts)
+
+
+def _decode(member: Member, size: int) -> tuple[NDArray[np.uint8] | None, str]:
+    if member.data is None:
+        return None, "larger than any photo"
+    try:
+        return decode(member.data, size), ""
+    except NotAnImage as error:
+        return None, str(error)
+
+
+def _place(parts: tuple[str, ...]) -> tuple[str, str]:
+    """(half, class) of a path: the class is the folder the file lies in."""
+    above = [part.lower() for part in parts[:-2]]
+    for half, spellings in (("train", TRAIN), ("test", TEST)):
+        if any(part in spellings for part in above):
+            return half, parts[-2]
+    return "", parts[-2]
+
+
+def _common_size(path: Path) -> int:
+    """The square size that the first images share, if small; the default otherwise."""
+    sizes: Counter[tuple[int, ...]] = Counter()
+    for member in islice((m for m in members(path) if m.data), 32):
+        if member.data and image_format(member.data):
+            try:
+                sizes[decode(member.data).shape[:2]] += 1
+            except NotAnImage:
+                continue
+    if len(sizes) == 1:
+        height, width = next(iter(sizes))
+        if height == width <= KEEP_SIZE and height % 8 == 0:
+            return int(height)
+    return DEFAULT_SIZE
+
+
+def _assemble(
+    path: Path, piles: dict[str, _Pile], size: int, skipped: list[tuple[str, str]]
+) -> tuple[ImageSet, ImageSet, list[str]]:
+    notes: list[str] = []
+    if skipped:
+        file, why = skipped[0]
+        notes.append(f"{len(skipped)} files were skipped; the first is {file}: {why}")
+    halves = {half: pile for half, pile in piles.items() if pile.pixels}
+    if not halves:
+        raise UserError(
+            f"{path} holds no images in class folders: put them into one folder a class"
+        )
+    if "" in halves and len(halves) > 1:
+        raise UserError(
+            f"{path} has class folders both beside and inside train/ and test/: keep one layout"
+        )
+    names = tuple(sorted({name for pile in halves.values() for name in pile.classes}))
+    if len(names) < 2:
+        raise UserError(
+            f"{path} holds one class only ({names[0]}): a classifier needs two folders or more"
+        )
+    sets = {half: _image_set(pile, names) for half, pile in halves.items()}
+    for half, images in sets.items():
+        _check_counts(path, half, images)
+    if "train" in sets and "test" in sets:
+        train, test = sets["train"], sets["test"]
+    else:
+        only = next(iter(sets.values()))
+        rest, held_out = stratified_split(only.labels, TEST_SHARE, 0, len(names))
+        train, test = only.subset(rest), only.subset(held_out)
+        notes.append(
+            f"there was no test half: a stratified {TEST_SHARE:.0%} ({len(test)} images) was "
+            "held out as test images, by seed 0"
+        )
+    notes += _shared_images(train, test)
+    return train, test, notes
+
+
+def _image_set(pile: _Pile, names: tuple[str, ...]) -> ImageSet:
+    index = {name: k for k, name in enumerate(names)}
+    labels = np.array([index[name] for name in pile.classes], dtype=np.int64)
+    order = np.arange(len(labels))
+    pixels = np.empty((len(labels), *pile.pixels[0].shape), dtype=np.uint8)
+    for row in order:
+        pixels[row] = pile.pixels[row]
+        pile.pixels[row] = pixels[row]  # lets go of the decoded copy as the array fills
+    return ImageSet(pixels, labels, names)
+
+
+def _check_counts(path: Path, half: str, images: ImageSet) -> None:
+    where = f"{path}/{half}" if half else str(path)
+    counts = images.counts()
+    for k, name in enumerate(images.class_names):
+        if counts[k] == 0:
+            raise UserError(
+                f"class {name!r} has no images in {where}: train/ and test/ need the same classes"
+            )
+        if counts[k] == 1 and half != "test":
+            raise UserError(
+                f"class {name!r} has one image in {where}: add images or remove the folder"
+            )
+
+
+def _shared_images(train: ImageSet, test: ImageSet) -> list[str]:
+    """A note if test images are, pixel for pixel, among the training images."""
+
+    def digests(images: ImageSet) -> list[bytes]:
+        return [hashlib.blake2b(image, digest_size=16).digest() for image in images.images]
+
+    seen = set(digests(train))
+    shared = sum(digest in seen for digest in digests(test))
+    if not shared:
+        return []
+    return [f"{shared} of the test images are also among the training images: accuracy is flattered"]

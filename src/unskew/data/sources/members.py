@@ -1,0 +1,155 @@
+"""The files of a folder or an archive, one after another, never extracted to paths they name."""
+
+from __future__ import annotations
+
+import io
+import lzma
+import os
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from unskew.errors import MissingExtraError, UserError
+
+MAX_FILE = 256 * 2**20
+"""Bytes of one member beyond which it is not read: no photo is that large."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """One file.
+
+    Attributes
+    ----------
+    parts: its path within the folder or archive, checked to be plain and relative.
+    data: its content, or None where it is larger than any photo.
+    """
+
+    parts: tuple[str, ...]
+    data: bytes | None
+
+
+ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.zst", ".tar.bz2")
+
+
+def is_archive(path: Path) -> bool:
+    """Whether the name ends as one of the archives that are read."""
+    return path.name.lower().endswith(ARCHIVES)
+
+
+def archive_stem(path: Path) -> str:
+    """The name without what marks it as an archive."""
+    ending = max((e for e in ARCHIVES if path.name.lower().endswith(e)), key=len)
+    return path.name[: -len(ending)]
+
+
+def members(path: Path, told: Callable[[int, int], None] = lambda done, total: None) -> Iterator[
+    Member
+]:
+    """All plain files of a folder or archive, hidden ones left out.
+
+    Parameters
+    ----------
+    told: called with (bytes read, bytes in all) as reading goes on.
+
+    Raises
+    ------
+    UserError: an archive is truncated or damaged.
+    """
+    if path.is_dir():
+        yield from _of_folder(path, told)
+        return
+    try:
+        yield from _of_zip(path, told) if _is_zip(path) else _of_tar(path, told)
+    except (tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError, zlib.error, EOFError) as error:
+        raise UserError(
+            f"the archive {path} is truncated or damaged ({error}): fetch or pack it again"
+        ) from None
+
+
+def _is_zip(path: Path) -> bool:
+    return path.name.lower().endswith(".zip")
+
+
+def _plain(name: str) -> tuple[str, ...] | None:
+    """Parts of a member's path; None if it is hidden or points outside."""
+    parts = PurePosixPath(name.replace("\\", "/")).parts
+    if not parts or name.startswith("/") or ".." in parts:
+        return None
+    if any(part.startswith(".") or part == "__MACOSX" for part in parts):
+        return None
+    return parts
+
+
+def _of_folder(root: Path, told: Callable[[int, int], None]) -> Iterator[Member]:
+    paths = folder_files(root)
+    for done, relative in enumerate(paths, 1):
+        path = root / relative
+        large = path.stat().st_size > MAX_FILE
+        yield Member(relative.parts, None if large else path.read_bytes())
+        told(done, len(paths))
+
+
+def folder_files(root: Path) -> list[PurePosixPath]:
+    """Files below a folder, sorted; links are not followed, hidden ones are left out."""
+    found: list[PurePosixPath] = []
+    for folder, folders, files in os.walk(root):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        base = PurePosixPath(Path(folder).relative_to(root).as_posix())
+        found += [base / name for name in sorted(files) if not name.startswith(".")]
+    return found
+
+
+def _of_zip(path: Path, told: Callable[[int, int], None]) -> Iterator[Member]:
+    with zipfile.ZipFile(path) as archive:
+        entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+        for done, entry in enumerate(entries, 1):
+            parts = _plain(entry.filename)
+            if parts is None:
+                continue
+            if entry.flag_bits & 1:
+                raise UserError(f"the archive {path} is encrypted: unpack it and name the folder")
+            yield Member(parts, None if entry.file_size > MAX_FILE else archive.read(entry))
+            told(done, len(entries))
+
+
+def _of_tar(path: Path, told: Callable[[int, int], None]) -> Iterator[Member]:
+    total = path.stat().st_size
+    with path.open("rb") as raw, _tar_stream(path, raw) as archive:
+        for entry in archive:
+            parts = _plain(entry.name.removeprefix("./"))
+            if parts is None or not entry.isfile():
+                continue
+            content = archive.extractfile(entry)
+            if content is None:
+                continue
+            yield Member(parts, None if entry.size > MAX_FILE else content.read())
+            told(raw.tell(), total)
+
+
+def _tar_stream(path: Path, raw: io.BufferedReader) -> tarfile.TarFile:
+    if path.name.lower().endswith(".zst"):
+        try:
+            import zstandard
+        except ImportError:
+            raise MissingExtraError("zstandard", "zstd", f"read {path.name}") from None
+        return tarfile.open(fileobj=_ZstdErrors(zstandard, raw), mode="r|")  # type: ignore[call-overload,no-any-return]
+    return tarfile.open(fileobj=raw, mode="r|*")
+
+
+class _ZstdErrors(io.RawIOBase):
+    """A decompressed stream whose errors and early ends are those of a damaged archive."""
+
+    def __init__(self, zstandard, raw: io.BufferedReader) -> None:  # type: ignore[no-untyped-def]
+        self._reader = zstandard.ZstdDecompressor().stream_reader(raw)
+        self._error = zstandard.ZstdError
+
+    def read(self, size: int = -1) -> bytes:
+        try:
+            data: bytes = self._reader.read(size)
+        except self._error as error:
+            raise tarfile.ReadError(str(error)) from None
+        return data
