@@ -1,0 +1,176 @@
+"""One classifier's figures on one set of images: per class and over all classes."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from unskew.evaluation import calibration, groups
+from unskew.evaluation.confusion import confusion_matrix, per_class
+from unskew.evaluation.probabilities import softmax
+from unskew.evaluation.ranking import auroc_one_vs_rest
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Figures of one classifier; all shares in [0, 1], None where a figure is undefined.
+
+    Means over classes leave out classes that have no image in the evaluated set: their recall
+    is undefined, and counting it as 0 or 1 would be a guess.
+
+    Attributes
+    ----------
+    split: what was evaluated on: "test", "skewed test" or "validation".
+    class_names: K names.
+    train_counts, support: training images and evaluated images of each class.
+    confusion: K rows, the true classes, of K counts, the predicted ones.
+    accuracy: share of images classified right.
+    balanced_accuracy: mean of the classes' recalls (Brodersen et al. 2010).
+    macro_f1: mean of the classes' F1.
+    minority_accuracy, majority_accuracy: mean recall of the classes with fewer training images
+        than the mean class, and of the others; None where all classes have equally many.
+    many_accuracy, medium_accuracy, few_accuracy: mean recall of classes with more than 100, 20
+        to 100 and fewer than 20 training images (Liu et al. 2019).
+    worst_class_accuracy: the smallest recall.
+    class_accuracy: recall of each class; precision, f1: likewise.
+    nll: mean negative log-likelihood, in nats.
+    brier: mean squared error of the probabilities, summed over classes (Brier 1950), in [0, 2].
+    ece: expected calibration error of the top probability, 15 equal bins (Guo et al. 2017).
+    classwise_ece: mean over classes of the same for each class's probability (Kull et al. 2019).
+    auroc: each class against the rest.
+    """
+
+    split: str
+    class_names: tuple[str, ...]
+    train_counts: tuple[int, ...]
+    support: tuple[int, ...]
+    confusion: tuple[tuple[int, ...], ...]
+    accuracy: float
+    balanced_accuracy: float
+    macro_f1: float
+    minority_accuracy: float | None
+    majority_accuracy: float | None
+    many_accuracy: float | None
+    medium_accuracy: float | None
+    few_accuracy: float | None
+    worst_class_accuracy: float
+    class_accuracy: tuple[float | None, ...]
+    precision: tuple[float | None, ...]
+    f1: tuple[float | None, ...]
+    nll: float
+    brier: float
+    ece: float
+    classwise_ece: float
+    auroc: tuple[float | None, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, as `from_dict` takes them."""
+        return asdict(self)
+
+    def to_json(self) -> str:
+        """One JSON object."""
+        return json.dumps(self.to_dict(), ensure_ascii=False)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Evaluation:
+        """The inverse of `to_dict`; lists become tuples."""
+        return cls(**{f.name: _frozen(values[f.name]) for f in fields(cls)})
+
+    @classmethod
+    def from_json(cls, text: str) -> Evaluation:
+        """The inverse of `to_json`."""
+        return cls.from_dict(json.loads(text))
+
+
+def evaluate_logits(
+    logits: ArrayLike,
+    labels: ArrayLike,
+    *,
+    class_names: tuple[str, ...],
+    train_counts: ArrayLike,
+    split: str = "test",
+) -> Evaluation:
+    """All figures from a classifier's logits.
+
+    Parameters
+    ----------
+    logits: float (N, K); the prediction is the largest, the first of equals.
+    labels: int (N,), each in [0, K).
+    class_names: K names.
+    train_counts: int (K,), images each class was trained on.
+    split: what the images are, for the record.
+
+    Raises
+    ------
+    ValueError: shapes do not fit, there are no images, or a logit is not finite.
+
+    Examples
+    --------
+    >>> figures = evaluate_logits([[2.0, 0.0], [0.5, 1.0], [1.0, 0.0]], [0, 1, 1],
+    ...                           class_names=("cat", "dog"), train_counts=[9, 1])
+    >>> round(figures.accuracy, 3), figures.balanced_accuracy, figures.minority_accuracy
+    (0.667, 0.75, 0.5)
+    """
+    scores = np.asarray(logits, dtype=np.float64)
+    truth, counts = np.asarray(labels, dtype=np.int64), np.asarray(train_counts, dtype=np.int64)
+    _check(scores, truth, counts, class_names)
+    confusion = confusion_matrix(truth, scores.argmax(axis=1), len(class_names))
+    probabilities = softmax(scores)
+    recall, precision, f1 = per_class(confusion)
+    many, medium, few = groups.by_shots(recall, counts)
+    minority, majority = groups.minority_and_majority(recall, counts)
+    return Evaluation(
+        split=split,
+        class_names=tuple(class_names),
+        train_counts=tuple(counts.tolist()),
+        support=tuple(confusion.sum(axis=1).tolist()),
+        confusion=tuple(tuple(row) for row in confusion.tolist()),
+        accuracy=float(np.trace(confusion) / len(truth)),
+        balanced_accuracy=float(np.nanmean(recall)),
+        macro_f1=float(np.nanmean(f1)),
+        minority_accuracy=minority,
+        majority_accuracy=majority,
+        many_accuracy=many,
+        medium_accuracy=medium,
+        few_accuracy=few,
+        worst_class_accuracy=float(np.nanmin(recall)),
+        class_accuracy=_optional(recall),
+        precision=_optional(precision),
+        f1=_optional(f1),
+        nll=calibration.negative_log_likelihood(scores, truth),
+        brier=calibration.brier(probabilities, truth),
+        ece=calibration.expected_calibration_error(probabilities, truth),
+        classwise_ece=calibration.classwise_calibration_error(probabilities, truth),
+        auroc=_optional(auroc_one_vs_rest(probabilities, truth)),
+    )
+
+
+def _check(
+    scores: NDArray[np.float64],
+    truth: NDArray[np.int64],
+    counts: NDArray[np.int64],
+    class_names: tuple[str, ...],
+) -> None:
+    classes = len(class_names)
+    if scores.ndim != 2 or scores.shape[1] != classes:
+        raise ValueError(f"logits must be (N, {classes}), not {scores.shape}")
+    if len(scores) == 0 or truth.shape != (len(scores),):
+        raise ValueError(f"labels must be ({len(scores)},) and not empty, not {truth.shape}")
+    if counts.shape != (classes,):
+        raise ValueError(f"train_counts must be ({classes},), not {counts.shape}")
+    if truth.min() < 0 or truth.max() >= classes:
+        raise ValueError(f"labels must lie in [0, {classes})")
+    if not np.isfinite(scores).all():
+        raise ValueError("logits must be finite: the network has produced NaN or infinity")
+
+
+def _optional(values: NDArray[np.float64]) -> tuple[float | None, ...]:
+    return tuple(None if np.isnan(value) else float(value) for value in values)
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(_frozen(item) for item in value) if isinstance(value, list | tuple) else value

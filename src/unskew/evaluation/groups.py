@@ -1,0 +1,47 @@
+"""Classes by how many training images they have."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+MANY, FEW = 100, 20
+"""More than MANY images: many-shot; fewer than FEW: few-shot (Liu et al. 2019, section 4.1)."""
+
+
+def by_shots(
+    recall: NDArray[np.float64], counts: NDArray[np.int64]
+) -> tuple[float | None, float | None, float | None]:
+    """Mean recall of many-, medium- and few-shot classes; None for a group without classes.
+
+    Parameters
+    ----------
+    recall: float64 (K,), NaN for a class without evaluated images.
+    counts: int64 (K,), training images.
+    """
+    few = counts < FEW
+    many = counts > MANY
+    return _mean(recall, many), _mean(recall, ~many & ~few), _mean(recall, few)
+
+
+def is_minority(counts: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """bool (K,): classes with fewer training images than the mean class has."""
+    minority: NDArray[np.bool_] = counts < counts.mean()
+    return minority
+
+
+def minority_and_majority(
+    recall: NDArray[np.float64], counts: NDArray[np.int64]
+) -> tuple[float | None, float | None]:
+    """Mean recall of the minority and of the other classes; (None, None) where all counts are
+    equal.
+    """
+    minority = is_minority(counts)
+    if not minority.any():
+        return None, None
+    return _mean(recall, minority), _mean(recall, ~minority)
+
+
+def _mean(recall: NDArray[np.float64], group: NDArray[np.bool_]) -> float | None:
+    known = recall[group & ~np.isnan(recall)]
+    return float(known.mean()) if len(known) else None
