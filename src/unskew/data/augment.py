@@ -45,3 +45,26 @@ def pad_and_crop(images: Tensor, offsets: Tensor) -> Tensor:
     # Indexing pixels as (B, H, W, C) leaves the result channels last.
     cut = padded.permute(0, 2, 3, 1)[which, down[:, :, None], right[:, None, :]]
     return cut.permute(0, 3, 1, 2)
+
+
+def rotate_and_noise(
+    images: Tensor, degrees: Tensor, noise: Tensor, strength: float
+) -> Tensor:
+    """Images turned about their centre, zeros moving in, with noise on top.
+
+    Parameters
+    ----------
+    images: float (B, C, H, W), normalised.
+    degrees: float32 (B,), counter-clockwise.
+    noise: like `images`, standard normal.
+    strength: standard deviation of the noise, in standard deviations of the pixels.
+    """
+    angle = torch.deg2rad(degrees)
+    zero = torch.zeros_like(angle)
+    first = torch.stack([angle.cos(), -angle.sin(), zero], dim=1)
+    second = torch.stack([angle.sin(), angle.cos(), zero], dim=1)
+    grid = torch.nn.functional.affine_grid(
+        torch.stack([first, second], dim=1), list(images.shape), align_corners=False
+    )
+    turned = torch.nn.functional.grid_sample(images, grid, align_corners=False)
+    return turned + strength * noise

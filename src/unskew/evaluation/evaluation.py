@@ -32,7 +32,7 @@ class Evaluation:
     balanced_accuracy: mean of the classes' recalls (Brodersen et al. 2010).
     macro_f1: mean of the classes' F1.
     minority_accuracy, majority_accuracy: mean recall of the classes with fewer training images
-        than the mean class, and of the others; None where all classes have equally many.
+        than two thirds of the mean class, and of the others; None where no class has so few.
     many_accuracy, medium_accuracy, few_accuracy: mean recall of classes with more than 100, 20
         to 100 and fewer than 20 training images (Liu et al. 2019).
     worst_class_accuracy: the smallest recall.

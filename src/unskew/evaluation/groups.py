@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 MANY, FEW = 100, 20
 """More than MANY images: many-shot; fewer than FEW: few-shot (Liu et al. 2019, section 4.1)."""
 
+MINORITY = 2 / 3
+"""Share of the mean class's training images below which a class counts as a minority."""
+
 
 def by_shots(
     recall: NDArray[np.float64], counts: NDArray[np.int64]
@@ -25,16 +28,19 @@ def by_shots(
 
 
 def is_minority(counts: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """bool (K,): classes with fewer training images than the mean class has."""
-    minority: NDArray[np.bool_] = counts < counts.mean()
+    """bool (K,): classes with fewer training images than two thirds of the mean class.
+
+    Below the mean itself would call half of the classes of almost balanced data a minority.
+    """
+    minority: NDArray[np.bool_] = counts < counts.mean() * MINORITY
     return minority
 
 
 def minority_and_majority(
     recall: NDArray[np.float64], counts: NDArray[np.int64]
 ) -> tuple[float | None, float | None]:
-    """Mean recall of the minority and of the other classes; (None, None) where all counts are
-    equal.
+    """Mean recall of the minority and of the other classes; (None, None) where no
+    class is a minority.
     """
     minority = is_minority(counts)
     if not minority.any():

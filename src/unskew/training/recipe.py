@@ -85,18 +85,20 @@ class Recipe(BaseModel):
         """12 hex digits over everything that determines the run.
 
         Where the data have been opened, their fingerprint counts and the path does not: the
-        same images read from another place are the same run.
+        same images read from another place are the same run. Only what differs from the
+        defaults counts, so a setting that is added later leaves the names of old runs alone.
         """
-        content = self.model_dump(mode="json")
-        if content["fingerprint"]:
-            del content["data"]
+        content = self.model_dump(mode="json", exclude_defaults=True)
+        if self.fingerprint:
+            content.pop("data", None)
         text = json.dumps(content, sort_keys=True)
         return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
 
     @property
     def run_id(self) -> str:
         """Name of the run's folder: readable first, unique by the digest at its end."""
-        parts = [self.model, describe_skew(self.skew), self.remedy, f"wd{self.weight_decay:g}"]
+        decay = f"wd{self.weight_decay:g}"
+        parts = [self.model, describe_skew(self.skew), self.remedy, decay]
         if self.validation:
             parts.append("val")
         parts += [f"s{self.seed}", self.digest]

@@ -96,13 +96,13 @@ def execute(
     trainer = Trainer(recipe, splits, device)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _write(folder / "recipe.toml", recipe.to_toml())
+        write_whole(folder / "recipe.toml", recipe.to_toml())
         outcome, message = _train(trainer, folder, listen)
         if outcome == FINISHED:
             message = _judge(trainer, splits, folder)
         trainer.state.history.save(folder)
         result = _outcome(trainer, outcome, message, started)
-        _write(folder / "run.json", json.dumps(asdict(result), indent=2))
+        write_whole(folder / "run.json", json.dumps(asdict(result), indent=2))
         (folder / "checkpoint.safetensors").unlink(missing_ok=True)
     except OSError as error:
         raise UserError(f"cannot write the run's folder {folder}: {error.strerror}") from None
@@ -170,7 +170,7 @@ def _judge(trainer: Trainer, splits: Splits, folder: Path) -> str:
     weights = {name: value.contiguous() for name, value in network.state_dict().items()}
     save_file(weights, folder / "model.safetensors")
     save_file(tensors, folder / "logits.safetensors")
-    _write(folder / "evaluation.json", evaluation.to_json())
+    write_whole(folder / "evaluation.json", evaluation.to_json())
     return "" if adjustment is None else adjustment.note
 
 
@@ -196,8 +196,8 @@ def _outcome(trainer: Trainer, outcome: str, message: str, started: datetime) ->
     )
 
 
-def _write(path: Path, text: str) -> None:
-    """Write a file so that a kill leaves the old one or the new one, never half of it."""
+def write_whole(path: Path, text: str) -> None:
+    """Write a text file so that a kill leaves the old one or the new one, never half of it."""
     scratch = path.with_name(path.name + ".part")
     scratch.write_text(text, encoding="utf-8")
     scratch.replace(path)

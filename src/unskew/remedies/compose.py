@@ -1,0 +1,173 @@
+"""Several remedies as one, where that makes sense."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from unskew.errors import UserError
+from unskew.remedies.base import (
+    Adjustment,
+    Batch,
+    Draw,
+    ExampleLoss,
+    Facts,
+    HeldOut,
+    Remedy,
+    Stage,
+)
+
+WHY_ONE = {
+    "stages": "divide the run into stages",
+    "prepare": "rebuild the classifier",
+    "auxiliary": "train a module of their own",
+    "parameter_groups": "decide where weight decay acts",
+    "draw": "decide which images an epoch shows",
+    "loss": "replace the loss",
+    "class_weights": "weight the classes",
+    "objective": "replace the objective",
+    "update": "replace the optimiser step",
+}
+"""Hooks that one part alone may fill, and what two that fill them would both do. The others
+follow one another: each works on what the one before has left."""
+
+
+def compose(parts: Sequence[Remedy]) -> Remedy:
+    """The parts as one remedy, applied in their order.
+
+    Raises
+    ------
+    UserError: two parts fill the same hook, or both correct for the class prior.
+    """
+    if not parts:
+        return Remedy()
+    if len(parts) == 1:
+        return parts[0]
+    for index, first in enumerate(parts):
+        for second in parts[index + 1 :]:
+            _check_pair(first, second)
+    return Composite(tuple(parts))
+
+
+def _check_pair(first: Remedy, second: Remedy) -> None:
+    if first.name == second.name:
+        raise UserError(f"remedy {first.name!r} is named twice")
+    for hook, reason in WHY_ONE.items():
+        if hook in first.overrides() and hook in second.overrides():
+            raise UserError(
+                f"remedies {first.name!r} and {second.name!r} both {reason}: choose one"
+            )
+    if "objective" in first.overrides() | second.overrides():
+        for owner, other in ((first, second), (second, first)):
+            if "objective" in owner.overrides() and "transform" in other.overrides() and owner.views:
+                raise UserError(
+                    f"remedy {owner.name!r} needs whole images of one class each, which "
+                    f"{other.name!r} mixes or changes: choose one"
+                )
+    if first.corrects_prior and second.corrects_prior:
+        raise UserError(
+            f"remedies {first.name!r} and {second.name!r} both correct for the class prior; "
+            "together they would favour rare classes beyond measure: choose one"
+        )
+
+
+@dataclass(frozen=True)
+class Composite(Remedy):
+    """Several remedies, each filling the hooks that it overrides."""
+
+    parts: tuple[Remedy, ...] = ()
+
+    def __post_init__(self) -> None:
+        # On the instance, over the class attributes: what any part needs, the whole needs.
+        object.__setattr__(self, "views", max(part.views for part in self.parts))
+        object.__setattr__(self, "held_out", max(part.held_out for part in self.parts))
+        object.__setattr__(self, "corrects_prior", any(p.corrects_prior for p in self.parts))
+
+    def overrides(self) -> frozenset[str]:
+        return frozenset().union(*(part.overrides() for part in self.parts))
+
+    def _owner(self, hook: str) -> Remedy:
+        """The part that fills a hook; if none does, one that does nothing."""
+        return next((part for part in self.parts if hook in part.overrides()), Remedy())
+
+    def stages(self, epochs: int) -> tuple[Stage, ...]:
+        return self._owner("stages").stages(epochs)
+
+    def prepare(self, network: nn.Module, facts: Facts) -> None:
+        self._owner("prepare").prepare(network, facts)
+
+    def auxiliary(self, facts: Facts) -> nn.Module | None:
+        return self._owner("auxiliary").auxiliary(facts)
+
+    def parameter_groups(
+        self, network: nn.Module, weight_decay: float
+    ) -> list[dict[str, Any]] | None:
+        return self._owner("parameter_groups").parameter_groups(network, weight_decay)
+
+    def draw(self, facts: Facts, epoch: int, rng: np.random.Generator) -> Draw | None:
+        return self._owner("draw").draw(facts, epoch, rng)
+
+    def loss(self, facts: Facts, epoch: int) -> ExampleLoss | None:
+        return self._owner("loss").loss(facts, epoch)
+
+    def class_weights(self, facts: Facts, epoch: int) -> Tensor | None:
+        return self._owner("class_weights").class_weights(facts, epoch)
+
+    def transform(self, batch: Batch, facts: Facts, rng: np.random.Generator) -> Batch:
+        for part in self.parts:
+            batch = part.transform(batch, facts, rng)
+        return batch
+
+    def objective(
+        self,
+        network: nn.Module,
+        auxiliary: nn.Module | None,
+        batch: Batch,
+        criterion: Callable[[Tensor, Batch], Tensor],
+        facts: Facts,
+        epoch: int,
+    ) -> tuple[Tensor, Tensor] | None:
+        owner = self._owner("objective")
+        return owner.objective(network, auxiliary, batch, criterion, facts, epoch)
+
+    def update(
+        self, backward: Callable[[], Tensor], optimizer: torch.optim.Optimizer, network: nn.Module
+    ) -> Tensor:
+        return self._owner("update").update(backward, optimizer, network)
+
+    def after_step(self, network: nn.Module, facts: Facts, epoch: int) -> None:
+        for part in self.parts:
+            part.after_step(network, facts, epoch)
+
+    def after_training(self, network: nn.Module, facts: Facts) -> None:
+        for part in self.parts:
+            part.after_training(network, facts)
+
+    def adjustment(self, facts: Facts, held_out: HeldOut) -> Adjustment | None:
+        """The parts' adjustments one after another, each fitted on what the last has left."""
+        whole: Adjustment | None = None
+        for part in self.parts:
+            step = part.adjustment(facts, _adjusted(held_out, whole))
+            if step is not None:
+                whole = step if whole is None else _then(whole, step)
+        return whole
+
+
+def _adjusted(held_out: HeldOut, adjustment: Adjustment | None) -> HeldOut:
+    if adjustment is None:
+        return held_out
+    logits = None if held_out.logits is None else adjustment(held_out.logits)
+    return HeldOut(adjustment(held_out.unlabelled), logits, held_out.labels)
+
+
+def _then(first: Adjustment, second: Adjustment) -> Adjustment:
+    return Adjustment(
+        first.scale * second.scale,
+        first.shift * second.scale + second.shift,
+        "; ".join(filter(None, (first.note, second.note))),
+    )

@@ -1,0 +1,101 @@
+"""Remedies by name, alone or joined."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import pkgutil
+from collections.abc import Mapping
+from dataclasses import Field, fields
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+import unskew.remedies
+from unskew.errors import UserError
+from unskew.remedies.base import Remedy
+from unskew.remedies.compose import compose
+
+
+@cache
+def _import_all() -> None:
+    """Every module below this package; a remedy registers itself by being defined."""
+    package = unskew.remedies
+    for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
+        import_module(module.name)
+
+
+def names() -> tuple[str, ...]:
+    """The names of all remedies, sorted."""
+    _import_all()
+    return tuple(sorted(Remedy.known))
+
+
+def remedy_class(name: str) -> type[Remedy]:
+    """The class behind a name.
+
+    Raises
+    ------
+    UserError: no remedy has this name.
+    """
+    _import_all()
+    if name not in Remedy.known:
+        near = difflib.get_close_matches(name, Remedy.known, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(names())}"
+        raise UserError(f"unknown remedy {name!r}: {hint}")
+    return Remedy.known[name]
+
+
+def description(name: str) -> str:
+    """The first paragraph of the remedy's docstring, on one line."""
+    return " ".join((inspect.getdoc(remedy_class(name)) or "").split("\n\n")[0].split())
+
+
+def make_remedy(spec: str, options: Mapping[str, Mapping[str, Any]] | None = None) -> Remedy:
+    """The remedy that a recipe names.
+
+    Parameters
+    ----------
+    spec: a name, several joined by "+", or "none".
+    options: values of their fields, by remedy and field.
+
+    Raises
+    ------
+    UserError: a name or option is unknown, a value is of the wrong type or out of range, or
+        two parts cannot go together; the message says why.
+    """
+    options = options or {}
+    parts = [] if spec == "none" else spec.split("+")
+    for name in options:
+        if name not in parts:
+            raise UserError(f"options are given for remedy {name!r}, but the remedy is {spec!r}")
+    return compose([_make(name, options.get(name, {})) for name in parts])
+
+
+def _make(name: str, options: Mapping[str, Any]) -> Remedy:
+    kind = remedy_class(name)
+    known = {f.name: f for f in fields(kind)}
+    values = {}
+    for option, value in options.items():
+        if option not in known:
+            listed = ", ".join(known) or "none"
+            raise UserError(f"remedy {name!r} has no option {option!r}: its options are {listed}")
+        values[option] = _typed(name, known[option], value)
+    try:
+        return kind(**values)
+    except ValueError as error:
+        raise UserError(f"remedy {name!r}: {error}") from None
+
+
+def _typed(name: str, option: Field[Any], value: Any) -> Any:
+    """The value as the type of the option's default; whole numbers pass for fractions."""
+    wanted = type(option.default)
+    if wanted is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if wanted is tuple and isinstance(value, list | tuple):
+        return tuple(value)
+    if type(value) is not wanted:
+        raise UserError(
+            f"remedy {name!r}: {option.name} = {value!r} should be of type {wanted.__name__}"
+        )
+    return value

@@ -1,0 +1,1 @@
+"""Remedies that choose which examples an epoch shows."""

@@ -1,0 +1,184 @@
+"""Running what is left of a study on this machine, as many runs at once as there are cores."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from pathlib import Path
+
+from unskew.data.imageset import Splits
+from unskew.study.describe import describe
+from unskew.study.plan import PlannedRun, plan
+from unskew.study.progress import StudyProgress
+from unskew.study.spec import Study
+from unskew.study.store import Store
+from unskew.study.worker import Data, Over, Task, Told, work
+
+ATTEMPTS = 2
+"""Times a run is tried whose worker dies (killed for memory, say) before it counts as failed."""
+TICK = 0.5
+"""Seconds between looks when nothing happens, so that time left is kept current."""
+
+
+@dataclass
+class _Worker:
+    process: SpawnProcess
+    connection: Connection
+    run: PlannedRun | None = None
+
+
+def execute_study(
+    study: Study,
+    splits: Splits,
+    out: Path,
+    *,
+    workers: int | None = None,
+    device: str = "cpu",
+    strict: bool = False,
+    image_size: int | None = None,
+    listen: Callable[[StudyProgress], None] = lambda progress: None,
+) -> dict[str, str]:
+    """Train every run of a study that is not done yet, and keep its tables current.
+
+    A run is stored in a folder of its own and locked while it trains, so two processes may
+    share one study; what is killed goes on from its last epoch.
+
+    Parameters
+    ----------
+    study: with all overrides applied.
+    splits: the opened data; workers open the same from the cache.
+    out: the study's folder.
+    workers: processes of one thread each; None: one a core.
+    listen: told of progress, at least twice a second.
+
+    Returns
+    -------
+    Message by run id for each run that failed; empty if none did. A diverged run is no failure.
+
+    Raises
+    ------
+    UserError: the folder holds another study, or cannot be written.
+    KeyboardInterrupt: passed on after the workers are stopped.
+    """
+    store = Store(out, study)
+    runs = plan(study, study.seeds, splits.fingerprint)
+    describe(out, runs, splits)
+    waiting = [run for run in runs if not store.is_done(run)]
+    store.write_tables(runs, splits.name)
+    if not waiting:
+        return {}
+    count = min(workers or len(os.sched_getaffinity(0)), len(waiting))
+    progress = StudyProgress(list(waiting), count)
+    pool = _Pool(Data(study.data, strict, image_size), count, device, store, progress)
+    try:
+        while pool.busy or progress.waiting:
+            pool.hand_out()
+            if pool.collect():
+                store.write_tables(runs, splits.name)
+            listen(progress)
+    finally:
+        pool.stop()
+    return pool.failures
+
+
+class _Pool:
+    """Worker processes, what each is doing, and what went wrong."""
+
+    def __init__(
+        self, data: Data, count: int, device: str, store: Store, progress: StudyProgress
+    ) -> None:
+        self._data, self._device, self._store, self._progress = data, device, store, progress
+        self._context = multiprocessing.get_context("spawn")
+        self._workers = [self._start() for _ in range(count)]
+        self._attempts: dict[str, int] = {}
+        self.failures: dict[str, str] = {}
+        self._elsewhere: list[PlannedRun] = []
+
+    @property
+    def busy(self) -> bool:
+        """Whether any worker has a run, or another process is to be waited for."""
+        return any(worker.run for worker in self._workers) or bool(self._elsewhere)
+
+    def hand_out(self) -> None:
+        """Give idle workers the next runs."""
+        for worker in self._workers:
+            if worker.run is None and self._progress.waiting:
+                run = self._progress.waiting[0]
+                self._progress.begin(run)
+                worker.run = run
+                recipe = run.recipe.model_dump()
+                worker.connection.send(Task(recipe, self._store.folder(run)))
+        if not self._progress.waiting and self._elsewhere:
+            self._look_elsewhere()
+
+    def collect(self) -> bool:
+        """Take in what workers tell, for at most a tick; True if a run is over."""
+        over = False
+        for ready in wait([worker.connection for worker in self._workers], timeout=TICK):
+            worker = next(w for w in self._workers if w.connection is ready)
+            try:
+                message = worker.connection.recv()
+            except (EOFError, ConnectionResetError):
+                self._replace(worker)
+                continue
+            run = worker.run
+            assert run is not None
+            if isinstance(message, Told):
+                self._progress.note(run, message.event)
+            elif isinstance(message, Over):
+                worker.run = None
+                self._progress.end(run)
+                self._settle(run, message)
+                over = True
+        return over
+
+    def stop(self) -> None:
+        """End all workers now; their runs go on from the last epoch next time."""
+        for worker in self._workers:
+            worker.connection.close()
+            worker.process.terminate()
+        for worker in self._workers:
+            worker.process.join()
+
+    def _start(self) -> _Worker:
+        ours, theirs = self._context.Pipe()
+        process = self._context.Process(
+            target=work, args=(theirs, self._data, 1, self._device), daemon=True
+        )
+        process.start()
+        theirs.close()
+        return _Worker(process, ours)
+
+    def _settle(self, run: PlannedRun, over: Over) -> None:
+        if over.outcome == "failed":
+            self.failures[run.recipe.run_id] = over.message
+        elif over.outcome == "busy":
+            self._elsewhere.append(run)
+
+    def _look_elsewhere(self) -> None:
+        """Runs that another process has: done by now, or to be tried again."""
+        time.sleep(TICK)
+        again = [run for run in self._elsewhere if not self._store.is_done(run)]
+        self._elsewhere.clear()
+        self._progress.waiting += again
+
+    def _replace(self, worker: _Worker) -> None:
+        """A worker has died: try its run again in a new one, which goes on from the checkpoint."""
+        run = worker.run
+        worker.process.join()
+        code = worker.process.exitcode
+        self._workers[self._workers.index(worker)] = self._start()
+        if run is None:
+            return
+        name = run.recipe.run_id
+        self._progress.end(run)
+        self._attempts[name] = self._attempts.get(name, 0) + 1
+        if self._attempts[name] < ATTEMPTS:
+            self._progress.waiting.insert(0, run)
+        else:
+            self.failures[name] = f"its process ended {self._attempts[name]} times (code {code})"

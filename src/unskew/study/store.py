@@ -1,0 +1,106 @@
+"""A study's folder: what it holds, and that nothing of another study is overwritten."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+from unskew.data.skew import describe_skew
+from unskew.errors import UserError
+from unskew.study.plan import PlannedRun
+from unskew.study.spec import Study
+from unskew.training.history import History
+from unskew.training.run import FINISHED, load_evaluation, load_outcome, write_whole
+
+COLUMNS = (
+    "run", "data", "skew", "model", "remedy", "weight_decay", "seed", "epochs", "accuracy",
+    "balanced_accuracy", "minority_accuracy", "majority_accuracy", "worst_class_accuracy",
+    "macro_f1", "final_train_loss", "train_seconds", "images_per_second",
+)  # fmt: skip
+FIGURES = COLUMNS[8:14]
+
+
+class Store:
+    """The folder `out` of one study.
+
+    Parameters
+    ----------
+    out: created if it is not there.
+    study: as it is to be run, with all overrides.
+
+    Raises
+    ------
+    UserError: the folder holds a different study or cannot be written.
+    """
+
+    def __init__(self, out: Path, study: Study) -> None:
+        self.out = out
+        path = out / "study.toml"
+        if path.exists():
+            _refuse_another(out, Study.from_toml(path.read_text(encoding="utf-8"), str(path)), study)
+        elif out.exists() and any(out.iterdir()):
+            raise UserError(
+                f"{out} holds files that are no study's: name an empty or new folder with --out"
+            )
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+            write_whole(path, study.to_toml())
+        except OSError as error:
+            raise UserError(f"cannot write the study's folder {out}: {error.strerror}") from None
+
+    def folder(self, run: PlannedRun) -> Path:
+        """Where a run's files lie."""
+        return self.out / "runs" / run.recipe.run_id
+
+    def is_done(self, run: PlannedRun) -> bool:
+        """Whether a run has finished or diverged."""
+        return load_outcome(self.folder(run)) is not None
+
+    def write_tables(self, runs: list[PlannedRun], data_name: str) -> None:
+        """Write results.csv and, for runs that only serve a choice, validation.csv.
+
+        A row a run that is over; one that diverged has no figures.
+        """
+        for name, for_choice in (("results.csv", False), ("validation.csv", True)):
+            chosen = [run for run in runs if run.for_choice == for_choice]
+            text = io.StringIO(newline="")
+            writer = csv.DictWriter(text, COLUMNS)
+            writer.writeheader()
+            writer.writerows(row for run in chosen if (row := self._row(run, data_name)))
+            if chosen:
+                write_whole(self.out / name, text.getvalue())
+
+    def _row(self, run: PlannedRun, data_name: str) -> dict[str, object] | None:
+        folder, recipe = self.folder(run), run.recipe
+        outcome = load_outcome(folder)
+        if outcome is None:
+            return None
+        row: dict[str, object] = {
+            "run": outcome.run_id,
+            "data": data_name,
+            "skew": describe_skew(recipe.skew),
+            "model": recipe.model,
+            "remedy": recipe.remedy,
+            "weight_decay": recipe.weight_decay,
+            "seed": recipe.seed,
+            "epochs": recipe.epochs,
+            "train_seconds": outcome.train_seconds,
+            "images_per_second": outcome.images_per_second,
+        }
+        if outcome.outcome == FINISHED:
+            figures = load_evaluation(folder).to_dict()
+            row |= {name: figures[name] for name in FIGURES}
+            row["final_train_loss"] = History.load(folder).epochs[-1].train_loss
+        return row
+
+
+def _refuse_another(out: Path, there: Study, wanted: Study) -> None:
+    """More or fewer seeds of the same study are welcome; anything else would mix two studies."""
+    before, now = there.model_dump(exclude={"seeds"}), wanted.model_dump(exclude={"seeds"})
+    differing = [key for key in now if before.get(key) != now[key]]
+    if differing:
+        raise UserError(
+            f"{out} holds another study (it differs in {', '.join(differing)}): "
+            "name another folder with --out"
+        )
