@@ -1,0 +1,201 @@
+"""Whether a difference between two arms is more than the luck of the seeds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from unskew.data.randomness import stream
+
+CONFIDENCE = 0.95
+RESAMPLES = 10_000
+EXACT_SEEDS = 12
+"""Up to so many seeds every one of the 2^n sign patterns is tried; beyond, RESAMPLES of them."""
+POWER = 0.8
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean over seeds, and where the mean of many seeds would lie with 95 % confidence.
+
+    Attributes
+    ----------
+    mean: over the seeds.
+    low, high: of Student's t interval; None for fewer than two seeds.
+    spread: standard deviation between seeds (n - 1); None for fewer than two seeds.
+    seeds: n.
+    """
+
+    mean: float
+    low: float | None
+    high: float | None
+    spread: float | None
+    seeds: int
+
+
+@dataclass(frozen=True)
+class PairedDifference:
+    """Candidate minus baseline over the seeds that both have.
+
+    Attributes
+    ----------
+    difference: mean with its t interval.
+    bootstrap: percentile interval of the resampled mean; None for fewer than two seeds.
+    wilcoxon: two-sided p of the signed-rank test (Wilcoxon 1945), exact; None for n < 2.
+    sign_flip: two-sided p of the exact sign-flip test of the mean; None for n < 2.
+    smallest_p: the smallest p either rank test can give with so many seeds, 2 / 2^n.
+    detectable: the smallest true difference that n seeds of this spread show with 80 % power
+        at the 5 % level; None for n < 2.
+    """
+
+    difference: Interval
+    bootstrap: tuple[float, float] | None
+    wilcoxon: float | None
+    sign_flip: float | None
+    smallest_p: float
+    detectable: float | None
+
+    @property
+    def verdict(self) -> str:
+        """"better", "worse" or "no evidence": whether the t interval is clear of zero.
+
+        The interval is the criterion, and not a rank test, because with five seeds or fewer no
+        rank test can reach 5 %; its p and the smallest it could reach are told beside it.
+        """
+        low, high = self.difference.low, self.difference.high
+        if low is not None and low > 0:
+            return "better"
+        if high is not None and high < 0:
+            return "worse"
+        return "no evidence"
+
+
+def mean_interval(values: Sequence[float]) -> Interval:
+    """Mean of one figure over seeds with Student's t interval.
+
+    Raises
+    ------
+    ValueError: there are no values, or one is not finite.
+    """
+    found = np.asarray(values, dtype=np.float64)
+    if not len(found) or not np.isfinite(found).all():
+        raise ValueError(f"values must be finite and at least one, not {found.tolist()}")
+    mean, n = float(found.mean()), len(found)
+    if n < 2:
+        return Interval(mean, None, None, None, n)
+    spread = float(found.std(ddof=1))
+    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1)) * spread / math.sqrt(n)
+    return Interval(mean, mean - half, mean + half, spread, n)
+
+
+def paired_difference(
+    candidate: Mapping[int, float], baseline: Mapping[int, float]
+) -> PairedDifference:
+    """Compare two arms seed by seed.
+
+    Both arms of a seed share initial weights, order of images and augmentation, so their
+    difference is free of what the seed does to both.
+
+    Parameters
+    ----------
+    candidate, baseline: figure by seed; seeds that only one of them has are left out.
+
+    Raises
+    ------
+    ValueError: they share no seed.
+    """
+    shared = sorted(candidate.keys() & baseline.keys())
+    if not shared:
+        raise ValueError("the two arms have no seed in common")
+    differences = np.array([candidate[seed] - baseline[seed] for seed in shared])
+    interval = mean_interval(differences.tolist())
+    n = len(shared)
+    smallest = min(1.0, 2 / 2**n)
+    if interval.spread is None:
+        return PairedDifference(interval, None, None, None, smallest, None)
+    return PairedDifference(
+        interval,
+        bootstrap_interval(differences),
+        wilcoxon_p(differences),
+        sign_flip_p(differences),
+        smallest,
+        detectable_difference(interval.spread, n),
+    )
+
+
+def bootstrap_interval(differences: NDArray[np.float64]) -> tuple[float, float]:
+    """Percentile interval of the mean (Efron & Tibshirani 1993, chapter 13).
+
+    With few seeds it is too narrow; it is given beside the t interval, not in its place.
+    """
+    n = len(differences)
+    rows = stream(0, "bootstrap").integers(0, n, (RESAMPLES, n))
+    means = differences[rows].mean(axis=1)
+    tail = (1 - CONFIDENCE) / 2
+    low, high = np.quantile(means, [tail, 1 - tail])
+    return float(low), float(high)
+
+
+def wilcoxon_p(differences: NDArray[np.float64]) -> float:
+    """Two-sided p of Wilcoxon's signed-rank test; 1 where all differences are zero.
+
+    Zeros are kept with their sign split evenly (Pratt's treatment is SciPy's "zsplit").
+    """
+    if not differences.any():
+        return 1.0
+    exact = "exact" if differences.all() and _distinct(differences) else "auto"
+    return float(stats.wilcoxon(differences, zero_method="zsplit", method=exact).pvalue)
+
+
+def sign_flip_p(differences: NDArray[np.float64]) -> float:
+    """Share of sign patterns under which the mean is at least as far from zero as it is.
+
+    Exact up to EXACT_SEEDS differences; beyond, from RESAMPLES random patterns, itself counted.
+    """
+    n = len(differences)
+    if n <= EXACT_SEEDS:
+        signs = np.array(list(product((1, -1), repeat=n)))
+    else:
+        signs = stream(0, "sign flips").choice([1, -1], (RESAMPLES, n))
+        signs[0] = 1
+    sums = np.abs(signs @ differences)
+    return float((sums >= abs(differences.sum()) - 1e-12).mean())
+
+
+def detectable_difference(spread: float, n: int) -> float:
+    """The true difference that a paired t test at 5 % finds with 80 % power.
+
+    (t_{0.975} + t_{0.8}) * s / sqrt(n), the usual approximation with n - 1 degrees of freedom.
+    """
+    t = stats.t.ppf((1 + CONFIDENCE) / 2, n - 1) + stats.t.ppf(POWER, n - 1)
+    return float(t * spread / math.sqrt(n))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """p values adjusted for a family of tests (Holm 1979), in the order given."""
+    order = sorted(range(len(p_values)), key=lambda i: p_values[i])
+    adjusted, largest = [0.0] * len(p_values), 0.0
+    for rank, i in enumerate(order):
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[i]))
+        adjusted[i] = largest
+    return adjusted
+
+
+def t_test_p(difference: Interval) -> float | None:
+    """Two-sided p of the paired t test that goes with an interval; None for n < 2."""
+    if difference.spread is None:
+        return None
+    if difference.spread == 0:
+        return 1.0 if difference.mean == 0 else 0.0
+    t = abs(difference.mean) / (difference.spread / math.sqrt(difference.seeds))
+    return float(2 * stats.t.sf(t, difference.seeds - 1))
+
+
+def _distinct(differences: NDArray[np.float64]) -> bool:
+    return len(np.unique(np.abs(differences))) == len(differences)

@@ -1,0 +1,148 @@
+"""A study's folder as numbers to compare; nothing is trained and no weights are read."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import load_file
+
+from unskew.errors import UserError
+from unskew.evaluation.evaluation import Evaluation
+from unskew.study.plan import plan
+from unskew.study.spec import Arm, Study
+from unskew.training.history import History
+from unskew.training.recipe import Recipe
+from unskew.training.run import FINISHED, RunOutcome, load_evaluation, load_outcome
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """One run that is over; a diverged one has no evaluation."""
+
+    recipe: Recipe
+    outcome: RunOutcome
+    history: History
+    evaluation: Evaluation | None
+
+    def figure(self, metric: str) -> float | None:
+        """A figure by its name: any number of the evaluation, "final_train_loss",
+        "train_seconds" or "images_per_second"; None where undefined.
+        """
+        if self.evaluation is None:
+            return None
+        if metric == "final_train_loss":
+            return self.history.epochs[-1].train_loss
+        if metric in ("train_seconds", "images_per_second"):
+            return float(getattr(self.outcome, metric))
+        value = getattr(self.evaluation, metric, None)
+        return float(value) if isinstance(value, int | float) else None
+
+
+@dataclass(frozen=True)
+class ArmResults:
+    """An arm and its runs that are over, by seed."""
+
+    arm: Arm
+    runs: dict[int, RunResult]
+
+    def metric(self, name: str) -> dict[int, float]:
+        """A figure by seed; runs that diverged or have none are left out."""
+        found = {seed: run.figure(name) for seed, run in self.runs.items()}
+        return {seed: value for seed, value in found.items() if value is not None}
+
+    @property
+    def evaluations(self) -> list[Evaluation]:
+        """Of the runs that finished, in the order of their seeds."""
+        return [run.evaluation for run in self.runs.values() if run.evaluation]
+
+    @property
+    def diverged(self) -> list[int]:
+        """Seeds whose runs diverged."""
+        return [seed for seed, run in self.runs.items() if run.evaluation is None]
+
+
+@dataclass(frozen=True)
+class StudyResults:
+    """Everything a report is written from.
+
+    Attributes
+    ----------
+    study: as it was run.
+    arms: by name, in the study's order.
+    validation: the same arms' runs that were judged on held-out training images.
+    data: data.json; models: models.json.
+    samples: images by skew, uint8 (K, n, H, W, 3).
+    planned: runs per arm that the study asks for.
+    """
+
+    study: Study
+    arms: dict[str, ArmResults]
+    validation: dict[str, ArmResults]
+    data: dict[str, Any]
+    models: dict[str, Any]
+    samples: dict[str, NDArray[np.uint8]]
+
+    @property
+    def planned(self) -> int:
+        """Seeds of each arm that the study asks for."""
+        return self.study.seeds
+
+    @property
+    def missing(self) -> int:
+        """Runs that are not over yet."""
+        runs = sum(len(arm.runs) for arm in self.arms.values())
+        return self.planned * len(self.arms) - runs
+
+
+def load_results(out: Path) -> StudyResults:
+    """Read a study's folder, finished or not.
+
+    Raises
+    ------
+    UserError: the folder is no study's, or a file of it is damaged.
+    """
+    try:
+        study = Study.from_toml((out / "study.toml").read_text("utf-8"), str(out / "study.toml"))
+        data = json.loads((out / "data.json").read_text("utf-8"))
+        models = json.loads((out / "models.json").read_text("utf-8"))
+        samples = load_file(out / "samples.safetensors")
+    except FileNotFoundError as error:
+        raise UserError(
+            f"{out} is no study's folder (it has no {Path(str(error.filename)).name}): "
+            "name the folder that `unskew study` wrote"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise UserError(f"a file in {out} is damaged ({error}): run the study again") from None
+    arms = study.expanded_arms()
+    results: dict[str, dict[int, RunResult]] = {name: {} for name in arms}
+    validation: dict[str, dict[int, RunResult]] = {name: {} for name in arms}
+    for run in plan(study, study.seeds, data["fingerprint"]):
+        found = _load_run(out / "runs" / run.recipe.run_id, run.recipe)
+        if found is not None:
+            for name in run.arms:
+                table = validation if run.for_choice else results
+                table[name][run.recipe.seed] = found
+    return StudyResults(
+        study=study,
+        arms={name: ArmResults(arm, results[name]) for name, arm in arms.items()},
+        validation={
+            name: ArmResults(arm, validation[name]) for name, arm in arms.items()
+            if validation[name]
+        },
+        data=data,
+        models=models,
+        samples=samples,
+    )  # fmt: skip
+
+
+def _load_run(folder: Path, recipe: Recipe) -> RunResult | None:
+    outcome = load_outcome(folder)
+    if outcome is None:
+        return None
+    evaluation = load_evaluation(folder) if outcome.outcome == FINISHED else None
+    return RunResult(recipe, outcome, History.load(folder), evaluation)
