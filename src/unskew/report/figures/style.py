@@ -1,0 +1,82 @@
+"""One look for all figures, and how they are written."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import matplotlib
+from matplotlib.figure import Figure
+
+INK, FAINT = "#222221", "#d5d5d4"
+"""Text and grid. Odd values, so that an inline SVG can swap them for the page's own colours."""
+
+PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f7f7f")
+"""Okabe & Ito's colours, told apart with any kind of colour vision."""
+
+WIDTH = 7.6
+"""Inches; 547 points, so that text of 9 points is 9 points on a page of that width."""
+
+_FONTS = ["DejaVu Sans"]
+_CJK = ["Noto Sans CJK SC", "Noto Sans CJK JP", "Source Han Sans SC", "Microsoft YaHei", "SimHei",
+        "PingFang SC", "WenQuanYi Zen Hei"]  # fmt: skip
+
+_STYLE = {
+    "font.size": 9, "axes.titlesize": 9.5, "axes.labelsize": 9, "legend.fontsize": 8.5,
+    "xtick.labelsize": 8.5, "ytick.labelsize": 8.5, "axes.titlelocation": "left",
+    "axes.spines.top": False, "axes.spines.right": False, "axes.axisbelow": True,
+    "axes.edgecolor": INK, "axes.labelcolor": INK, "text.color": INK, "xtick.color": INK,
+    "ytick.color": INK, "axes.linewidth": 0.7, "xtick.major.width": 0.7,
+    "ytick.major.width": 0.7, "grid.color": FAINT, "grid.linewidth": 0.6, "axes.grid": True,
+    "lines.linewidth": 1.6, "legend.frameon": False, "figure.facecolor": "none",
+    "axes.facecolor": "none", "savefig.facecolor": "none", "svg.fonttype": "none",
+    "figure.constrained_layout.use": True,
+}  # fmt: skip
+
+
+@contextmanager
+def styled() -> Iterator[None]:
+    """Figures made inside have the report's look; nothing outside is changed."""
+    from matplotlib import font_manager
+
+    have = {font.name for font in font_manager.fontManager.ttflist}
+    fonts = _FONTS + [name for name in _CJK if name in have]
+    with matplotlib.rc_context({**_STYLE, "font.family": fonts}):
+        yield
+
+
+def new_figure(height: float, width: float = WIDTH) -> Figure:
+    """An empty figure of the report's width; needs no display."""
+    return Figure(figsize=(width, height))
+
+
+def colour(index: int) -> str:
+    """The palette's colour for the n-th of some things; it starts again when it runs out."""
+    return PALETTE[index % len(PALETTE)]
+
+
+def save(figure: Figure, folder: Path, name: str) -> str:
+    """Write NAME.png (on white, 160 dots an inch) and NAME.svg; returns the SVG for the page.
+
+    The page's SVG takes its text and grid colours from CSS variables, so it follows a dark theme.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    figure.savefig(folder / f"{name}.png", dpi=160, facecolor="white")
+    with matplotlib.rc_context({"svg.hashsalt": name, "svg.fonttype": "none"}):
+        buffer = io.StringIO()
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    text = buffer.getvalue()
+    (folder / f"{name}.svg").write_text(text, encoding="utf-8")
+    return _inline(text)
+
+
+def _inline(svg: str) -> str:
+    body = svg[svg.index("<svg") :]
+    # Width and height give way to the page's; the view box keeps the proportions.
+    body = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", body, count=1)
+    body = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", body, count=1)
+    body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
+    return body.replace(INK, "var(--ink)").replace(FAINT, "var(--faint)")
