@@ -1,0 +1,70 @@
+"""All sections in their order: a study's results as one document."""
+
+from __future__ import annotations
+
+from unskew import __version__
+from unskew.report.compared import compare
+from unskew.report.context import Context
+from unskew.report.document import Block, Document, Paragraph, Section
+from unskew.report.figures.style import styled
+from unskew.report.sections.choice import choice_section, make_choices
+from unskew.report.sections.classes import classes_section, confusion_section
+from unskew.report.sections.comparisons import comparisons_section
+from unskew.report.sections.conclusions import conclusions_section
+from unskew.report.sections.data import data_section
+from unskew.report.sections.method import method_section
+from unskew.report.sections.networks import networks_section
+from unskew.report.sections.published import published_section
+from unskew.report.sections.results import curves_section, results_section
+
+
+def compose(context: Context) -> Document:
+    """Write every section and draw every figure."""
+    results, words = context.results, context.words
+    study = results.study
+    with styled():
+        compared = [(c, compare(results, c)) for c in study.expanded_comparisons()]
+        choices = make_choices(results)
+        sections = [
+            conclusions_section(context, compared, choices),
+            data_section(context),
+            networks_section(context),
+            results_section(context),
+            curves_section(context),
+            comparisons_section(context, compared),
+            classes_section(context),
+            confusion_section(context),
+            choice_section(context, choices),
+        ]
+        if study.published:
+            sections.append(published_section(context, study.published, choices))
+        sections.append(method_section(context))
+    return Document(
+        title=context.text(study.title) or study.name,
+        language=words.language,
+        lead=_lead(context),
+        sections=tuple(section for section in sections if _says_something(section)),
+        footer=f"unskew {__version__}",
+    )
+
+
+def _lead(context: Context) -> tuple[Block, ...]:
+    results, words = context.results, context.words
+    total = results.planned * len(results.arms)
+    question = context.text(results.study.question)
+    summary = words(
+        "lead.summary",
+        runs=total - results.missing,
+        data=results.data["name"],
+        arms=len(results.arms),
+        seeds=results.planned,
+    )
+    blocks: list[Block] = [Paragraph(text) for text in (question, summary) if text]
+    if results.missing:
+        partial = words("lead.partial", missing=results.missing, total=total)
+        blocks.append(Paragraph(partial, note=True))
+    return tuple(blocks)
+
+
+def _says_something(section: Section) -> bool:
+    return bool(section.blocks)

@@ -1,0 +1,88 @@
+"""Paired differences: a forest and a table for each comparison."""
+
+from __future__ import annotations
+
+from unskew.report.compared import Compared
+from unskew.report.context import Context
+from unskew.report.document import Block, Section, Table
+from unskew.report.figures.differences import forest
+from unskew.report.numbers import is_share, p_value, points, unsigned
+from unskew.study.spec import Comparison
+
+
+def comparisons_section(
+    context: Context, compared: list[tuple[Comparison, list[Compared]]]
+) -> Section:
+    """Every comparison of the study."""
+    blocks: list[Block] = []
+    for number, (comparison, pairs) in enumerate(compared, 1):
+        shown = [pair for pair in pairs if pair.paired]
+        if shown:
+            blocks += [_figure(context, number, comparison, shown), _table(context, comparison, shown)]
+    return Section(context.words("section.comparisons"), tuple(blocks), "comparisons")
+
+
+def pair_label(context: Context, pair: Compared) -> str:
+    """ "candidate − baseline" """
+    return f"{context.label(pair.candidate)} − {context.label(pair.baseline)}"
+
+
+def _figure(
+    context: Context, number: int, comparison: Comparison, pairs: list[Compared]
+) -> Block:
+    words = context.words
+    metric = words.metric(comparison.metric)
+    differences = {
+        _wrapped(context, pair): (pair.paired.difference, list(pair.by_seed))
+        for pair in pairs
+        if pair.paired
+    }
+    summary = "; ".join(
+        f"{pair_label(context, pair)}: {points(pair.paired.difference.mean, comparison.metric)}"
+        for pair in pairs
+        if pair.paired
+    )
+    scale = 100 if is_share(comparison.metric) else 1
+    axis = words("comparison.axis", metric=metric) if scale == 100 else metric
+    return context.draw(
+        f"comparison-{number}",
+        forest(differences, axis, scale),
+        words("comparison.figure_caption", title=context.text(comparison.title), metric=metric),
+        words("comparison.figure_alt", metric=metric, summary=summary),
+    )
+
+
+def _wrapped(context: Context, pair: Compared) -> str:
+    return f"{context.label(pair.candidate)}\n− {context.label(pair.baseline)}"
+
+
+def _table(context: Context, comparison: Comparison, pairs: list[Compared]) -> Table:
+    words, rows = context.words, []
+    for pair in pairs:
+        assert pair.paired is not None
+        found, metric = pair.paired, comparison.metric
+        low, high = found.difference.low, found.difference.high
+        interval = "–"
+        if low is not None and high is not None:
+            interval = f"{points(low, metric)} … {points(high, metric)}"
+        detectable = "–" if found.detectable is None else unsigned(found.detectable, metric)
+        rows.append(
+            (
+                pair_label(context, pair),
+                points(found.difference.mean, metric),
+                interval,
+                p_value(found.wilcoxon),
+                p_value(pair.adjusted),
+                detectable,
+            )
+        )
+    key = "comparison.header" if is_share(comparison.metric) else "comparison.header_plain"
+    seeds = sorted({len(pair.by_seed) for pair in pairs})
+    caption = words(
+        "comparison.caption",
+        title=context.text(comparison.title),
+        metric=words.metric(comparison.metric),
+        seeds="–".join(map(str, dict.fromkeys((seeds[0], seeds[-1])))),
+        family=len(pairs),
+    )
+    return Table(tuple(words(key).split("|")), tuple(rows), caption)

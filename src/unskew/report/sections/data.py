@@ -1,0 +1,52 @@
+"""The data: class counts, and sample images before and after each skew."""
+
+from __future__ import annotations
+
+from unskew.report.context import Context
+from unskew.report.document import Block, Paragraph, Section, Table
+from unskew.report.figures.counts import class_counts
+from unskew.report.figures.samples import sample_grid
+
+
+def skew_label(context: Context, skew: str) -> str:
+    """What a training set is called."""
+    return context.words("data.full") if skew == "full" else skew
+
+
+def data_section(context: Context) -> Section:
+    """How many images of each class there are, and what they look like."""
+    words, data = context.words, context.results.data
+    sets = {skew_label(context, skew): found for skew, found in data["skews"].items()}
+    counts = {label: found["train"] for label, found in sets.items()}
+    tests = {tuple(found["test"]) for found in sets.values()}
+    names = data["class_names"]
+    blocks: list[Block] = [Paragraph(note, note=True) for note in data["notes"]]
+    if len(tests) > 1:
+        blocks.append(Paragraph(words("data.test_skewed")))
+    summary = "; ".join(f"{label}: {min(c)}–{max(c)}" for label, c in counts.items())
+    blocks.append(
+        context.draw(
+            "class-counts",
+            class_counts(names, counts),
+            words("data.counts_caption", test=f"{sum(max(tests, key=sum)):,}"),
+            words("data.counts_alt", summary=summary),
+        )
+    )
+    samples = {skew_label(context, skew): images for skew, images in context.results.samples.items()}
+    ordered = {label: samples[label] for label in counts if label in samples}
+    blocks.append(
+        context.draw(
+            "samples",
+            sample_grid(names, ordered, counts),
+            words("data.samples_caption", before=next(iter(counts))),
+            words("data.samples_alt"),
+            bitmap=True,
+        )
+    )
+    rows = tuple(
+        (label, f"{sum(c):,}", f"{min(c):,}", f"{max(c):,}", f"{max(c) / max(min(c), 1):.3g}")
+        for label, c in counts.items()
+    )
+    header = tuple(words("data.skews_header").split("|"))
+    blocks.append(Table(header, rows, words("data.skews_caption")))
+    return Section(words("section.data"), tuple(blocks), "data")

@@ -1,0 +1,51 @@
+"""How the study was done: what a reader needs to judge or repeat it."""
+
+from __future__ import annotations
+
+from unskew.report.context import Context
+from unskew.report.document import Block, Bullets, Section, Table
+from unskew.report.numbers import duration, setting
+
+IDENTITY = ("data", "fingerprint", "seed", "validation")
+"""Fields that every run has its own of, or that are told elsewhere."""
+
+
+def method_section(context: Context) -> Section:
+    """Pairing, the test images, the shared settings, the machine."""
+    words, results = context.words, context.results
+    recipes = [arm.arm.recipe for arm in results.arms.values()]
+    sentences = [
+        words("method.pairing", subset_seed=recipes[0].subset_seed),
+        words("method.test"),
+        words("method.train_accuracy"),
+    ]
+    tables = (*results.arms.values(), *results.validation.values())
+    outcomes = [run.outcome for arm in tables for run in arm.runs.values()]
+    if outcomes:
+        sentences.append(
+            words(
+                "method.machine",
+                torch=_all(outcome.torch_version for outcome in outcomes),
+                precision=_all(outcome.precision for outcome in outcomes),
+                device=_all(outcome.device for outcome in outcomes),
+                threads=_all(str(outcome.threads) for outcome in outcomes),
+                seconds=duration(sum(outcome.train_seconds for outcome in outcomes)),
+            )
+        )
+    shared = [
+        (name, setting(value))
+        for name, value in recipes[0].model_dump(mode="json", exclude_none=True).items()
+        if name not in IDENTITY
+        and value not in ([], {}, "")
+        and all(recipe.model_dump(mode="json").get(name) == value for recipe in recipes)
+    ]
+    header = tuple(words("method.setting").split("|"))
+    blocks: tuple[Block, ...] = (
+        Bullets(tuple(sentences)),
+        Table(header, tuple(shared), words("method.recipe_caption")),
+    )
+    return Section(words("section.method"), blocks, "method")
+
+
+def _all(values: object) -> str:
+    return ", ".join(sorted(set(values)))  # type: ignore[call-overload]

@@ -1,0 +1,47 @@
+"""The networks: drawn, and layer by layer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from unskew.report.context import Context
+from unskew.report.document import Block, Section, Table
+from unskew.report.figures.network import network_diagram, stages
+
+
+def networks_section(context: Context) -> Section:
+    """Every network of the study, from its own layers."""
+    words, blocks = context.words, list[Block]()
+    image_shape = context.results.data["image_shape"]
+    for name, model in context.results.models.items():
+        layers = model["layers"]
+        drawn = ", ".join(kind for kind, _ in stages(layers))
+        slug = "".join(c if c.isalnum() else "-" for c in name).strip("-")
+        blocks.append(
+            context.draw(
+                f"network-{slug}",
+                network_diagram(layers, image_shape),
+                words("networks.figure_caption", model=name),
+                words("networks.figure_alt", model=name, layers=drawn),
+            )
+        )
+        header = tuple(words("networks.header").split("|"))
+        caption = words("networks.caption", model=name, description=model["description"])
+        blocks.append(Table(header, _rows(layers, words("networks.total")), caption, 2))
+    return Section(words("section.networks"), tuple(blocks), "networks")
+
+
+def _rows(layers: list[dict[str, Any]], total: str) -> tuple[tuple[str, ...], ...]:
+    rows = [
+        (
+            layer["name"],
+            layer["kind"],
+            "×".join(map(str, layer["output_shape"])),
+            f"{layer['parameters']:,}" if layer["parameters"] else "",
+            f"{layer['multiply_adds']:,}" if layer["multiply_adds"] else "",
+        )
+        for layer in layers
+    ]
+    parameters = sum(layer["parameters"] for layer in layers)
+    products = sum(layer["multiply_adds"] for layer in layers)
+    return (*rows, (total, "", "", f"{parameters:,}", f"{products:,}"))

@@ -1,0 +1,119 @@
+"""Published figures and claims beside what was measured."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+
+from unskew.evaluation.significance import mean_interval, paired_difference
+from unskew.report.context import Context
+from unskew.report.document import Block, Bullets, Paragraph, Section, Table
+from unskew.report.numbers import brackets, is_share, over_seeds, points, share
+from unskew.report.sections.choice import Chosen, value_of
+from unskew.study.spec import Claim, Published
+
+
+def published_section(context: Context, published: Published, choices: list[Chosen]) -> Section:
+    """The table of figures, then each claim held against the numbers."""
+    words, results = context.words, context.results
+    rows = []
+    for figure in published.figures:
+        found = over_seeds(results.arms[figure.arm].metric(figure.metric))
+        rows.append(
+            (
+                context.label(figure.arm),
+                words.metric(figure.metric),
+                f"{figure.value:g}",
+                share(found.mean) if found else "–",
+                brackets(found),
+                str(found.seeds) if found else "0",
+            )
+        )
+    blocks: list[Block] = []
+    measured = results.data["name"]
+    if rows:
+        header = tuple(words("published.header").split("|"))
+        caption = words("published.caption", source=published.source, data=measured)
+        blocks.append(Table(header, tuple(rows), caption, 2))
+    if published.data and published.data != measured:
+        blocks.append(
+            Paragraph(
+                words("published.other_data", published=published.data, measured=measured),
+                note=True,
+            )
+        )
+    sentences = claim_sentences(context, published, choices)
+    if sentences:
+        blocks.append(Bullets(tuple(sentences)))
+    return Section(words("section.published"), tuple(blocks), "published")
+
+
+def claim_sentences(
+    context: Context, published: Published, choices: list[Chosen]
+) -> list[str]:
+    """Each claim, whether it holds here, by which numbers, and what follows."""
+    sentences = []
+    for claim in published.claims:
+        holds, numbers = _judge(context, claim, choices)
+        text = context.text(claim.text)
+        if holds is None:
+            sentences.append(context.words("published.unknown", text=text))
+            continue
+        key = "published.holds" if holds else "published.fails"
+        sentence = context.words(key, text=text, measured=numbers)
+        consequence = context.text(claim.follows if holds else claim.fails)
+        sentences.append(f"{sentence} {consequence}".strip())
+    return sentences
+
+
+def _judge(context: Context, claim: Claim, choices: list[Chosen]) -> tuple[bool | None, str]:
+    if claim.selection is not None:
+        return _judge_choice(context, claim, choices)
+    if claim.arm is None or claim.metric is None:
+        return None, ""
+    figures = context.results.arms[claim.arm].metric(claim.metric)
+    if claim.than is not None:
+        others = context.results.arms[claim.than].metric(claim.metric)
+        if not figures.keys() & others.keys():
+            return None, ""
+        found = paired_difference(figures, others).difference
+        key = "published.difference"
+    elif figures:
+        found, key = mean_interval(list(figures.values())), "published.measured"
+    else:
+        return None, ""
+    shown = [
+        "–" if value is None else share(value) for value in (found.mean, found.low, found.high)
+    ]
+    numbers = context.words(key, value=shown[0], low=shown[1], high=shown[2])
+    return _within(found.mean, claim), numbers
+
+
+def _judge_choice(
+    context: Context, claim: Claim, choices: list[Chosen]
+) -> tuple[bool | None, str]:
+    matching = [c for c in choices if fnmatchcase(c.selection.name, claim.selection or "")]
+    if not matching or any(chosen.choice is None for chosen in matching):
+        return None, ""
+    values, gains, verdicts = [], [], []
+    for chosen in matching:
+        assert chosen.choice is not None
+        arm = context.results.arms[chosen.choice.chosen]
+        values.append(value_of(context, chosen.selection, chosen.choice.chosen))
+        if claim.value is not None:
+            verdicts.append(getattr(arm.arm.recipe, chosen.selection.field) == claim.value)
+            continue
+        metric = claim.metric or chosen.selection.metric
+        base = context.results.arms[chosen.selection.baseline].metric(metric)
+        gain = paired_difference(arm.metric(metric), base).difference.mean
+        gains.append(points(gain, metric))
+        # A gain of 0.014 is published as "0.01 to 0.02": the bounds are rounded ones.
+        verdicts.append(_within(round(gain, 2) if is_share(metric) else gain, claim))
+    joined = context.words("words.and")
+    if claim.value is not None:
+        return all(verdicts), context.words("published.chosen", values=joined.join(values))
+    return all(verdicts), context.words("published.gained", gains=joined.join(gains))
+
+
+def _within(value: float, claim: Claim) -> bool:
+    above = claim.low is None or value >= claim.low
+    return above and (claim.high is None or value <= claim.high)
