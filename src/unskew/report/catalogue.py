@@ -29,6 +29,13 @@ class Words:
         """The message, its {placeholders} filled."""
         return self._messages[key].format(**values)
 
+    def seeds(self, *counts: int) -> str:
+        """ "1 seed", "6 seeds" or, where they differ, "2–6 seeds"."""
+        low, high = min(counts), max(counts)
+        if low == high == 1:
+            return self("words.seed")
+        return self("words.seeds", count=low if low == high else f"{low}–{high}")
+
     def metric(self, name: str) -> str:
         """What a metric is called."""
         return self._messages.get(f"metric.{name}", name.replace("_", " "))

@@ -57,7 +57,7 @@ def _lead(context: Context) -> tuple[Block, ...]:
         runs=total - results.missing,
         data=results.data["name"],
         arms=len(results.arms),
-        seeds=results.planned,
+        seeds=words.seeds(results.planned),
     )
     blocks: list[Block] = [Paragraph(text) for text in (question, summary) if text]
     if results.missing:

@@ -62,8 +62,6 @@ class Context:
         self.drawn[name] = style.save(figure, self.figures, name)
         return Picture(name, caption, alt, bitmap)
 
-
-def seeds_of(arms: dict[str, ArmResults]) -> str:
-    """How many seeds arms have: "6", or "2-6" where they differ."""
-    counts = sorted({len(arm.evaluations) for arm in arms.values()})
-    return str(counts[0]) if len(counts) == 1 else f"{counts[0]}–{counts[-1]}"
+    def seeds_of(self, arms: dict[str, ArmResults]) -> str:
+        """How many seeds arms have, in words."""
+        return self.words.seeds(*(len(arm.evaluations) for arm in arms.values()))

@@ -135,11 +135,46 @@ class Study(_Part):
     data: str = "digits"
     title: Text = {}
     question: Text = {}
+    names: dict[str, str] = Field({}, description="what values are called in labels and titles")
     recipe: dict[str, Any] = {}
     arms: list[ArmTemplate] = Field(min_length=1)
     selections: list[Selection] = []
     comparisons: list[Comparison] = []
     published: Published | None = None
+
+    def override(
+        self,
+        *,
+        data: str | None = None,
+        seeds: int | None = None,
+        recipe: dict[str, Any] | None = None,
+    ) -> Study:
+        """The study with some things replaced; None leaves them.
+
+        Parameters
+        ----------
+        recipe: fields that every run shares from now on; a field that arms vary cannot be set.
+
+        Raises
+        ------
+        UserError: a recipe no longer holds, or an arm has its own value of a field.
+        """
+        recipe = recipe or {}
+        for template in self.arms:
+            for field in recipe:
+                if field in template.grid or field in template.recipe:
+                    raise UserError(
+                        f"{field} cannot be set for the whole study: arm {template.name!r} has "
+                        "its own"
+                    )
+        changes: dict[str, Any] = {"recipe": {**self.recipe, **recipe}}
+        if data is not None:
+            # Absolute, so that the study's folder means the same from anywhere.
+            path = Path(data).expanduser()
+            changes["data"] = str(path.resolve()) if path.exists() else data
+        if seeds is not None:
+            changes["seeds"] = seeds
+        return self.model_copy(update=changes).check()
 
     def expanded_arms(self) -> dict[str, Arm]:
         """Every arm by name, in the file's order.
@@ -159,7 +194,7 @@ class Study(_Part):
                     recipe = make_recipe(fields)
                 except UserError as error:
                     raise UserError(f"arm {name!r}: {error}") from None
-                label = {k: fill(text, values) for k, text in template.label.items()}
+                label = self._titled(template.label, values)
                 arms[name] = Arm(name=name, label=label or {"en": name}, recipe=recipe)
         return arms
 
@@ -173,7 +208,7 @@ class Study(_Part):
                 arms = [n for n in names if any(fnmatchcase(n, p) for p in patterns)]
                 changes = {
                     "name": fill(selection.name, values),
-                    "title": {k: fill(t, values) for k, t in selection.title.items()},
+                    "title": self._titled(selection.title, values),
                     "arms": arms,
                     "baseline": fill(selection.baseline, values),
                     "grid": {},
@@ -194,6 +229,11 @@ class Study(_Part):
             changes = {"pairs": pairs, "baseline": None, "candidates": [], "grid": {}}
             found.append(comparison.model_copy(update=changes))
         return found
+
+    def _titled(self, text: dict[str, str], values: dict[str, Any]) -> dict[str, str]:
+        """A text for readers: placeholders filled, values by the names the study gives them."""
+        named = {k: self.names.get(v, v) if isinstance(v, str) else v for k, v in values.items()}
+        return {language: fill(template, named) for language, template in text.items()}
 
     def check(self) -> Study:
         """Whether every recipe is sound and every name points to an arm.

@@ -96,11 +96,15 @@ class Store:
 
 
 def _refuse_another(out: Path, there: Study, wanted: Study) -> None:
-    """More or fewer seeds of the same study are welcome; anything else would mix two studies."""
-    before, now = there.model_dump(exclude={"seeds"}), wanted.model_dump(exclude={"seeds"})
-    differing = [key for key in now if before.get(key) != now[key]]
-    if differing:
-        raise UserError(
-            f"{out} holds another study (it differs in {', '.join(differing)}): "
-            "name another folder with --out"
-        )
+    """More seeds, more arms or other words for the same study are welcome; the same arm with
+    another recipe, or on other data, would mix two studies.
+    """
+    before, now = there.expanded_arms(), wanted.expanded_arms()
+    differing = [name for name in now if name in before and before[name].recipe != now[name].recipe]
+    if there.name != wanted.name:
+        what = f"{there.name!r}"
+    elif differing:
+        what = f"{there.name!r} with other settings or data (its arm {differing[0]!r} differs)"
+    else:
+        return
+    raise UserError(f"{out} holds the study {what}: name another folder with --out")

@@ -44,7 +44,7 @@ def network_diagram(layers: list[dict[str, Any]], image_shape: list[int]) -> Fig
     ax = figure.subplots()
     ax.set_axis_off()
     x, largest = 0.0, float(height)
-    for kind, shape in blocks:
+    for position, (kind, shape) in enumerate(blocks):
         tall, wide, label = _measure(shape, largest)
         family = kind.split(" ")[0].rstrip(",")
         index = {"Conv2d": 0, "MaxPool2d": 5, "LSTM": 2, "Linear": 1}.get(family, 6)
@@ -57,10 +57,12 @@ def network_diagram(layers: list[dict[str, Any]], image_shape: list[int]) -> Fig
             middle, -0.62, kind, ha="right", va="top", rotation=40, fontsize=7.5,
             rotation_mode="anchor",
         )  # fmt: skip
-        x += wide + 0.16
-        if kind != blocks[-1][0] or shape != blocks[-1][1]:
-            ax.plot([x - 0.15, x - 0.01], [0, 0], color=INK, linewidth=0.8)
-    ax.set_xlim(-0.35, x)
+        # Labels are wider than thin blocks, so blocks keep a least distance.
+        step = max(wide + 0.16, 0.24 + 0.045 * len(label))
+        if position < len(blocks) - 1:
+            ax.plot([x + wide + 0.02, x + step - 0.02], [0, 0], color=INK, linewidth=0.8)
+        x += step
+    ax.set_xlim(-0.45, max(x, 5.5))
     ax.set_ylim(-1.25, 0.75)
     return figure
 

@@ -56,7 +56,7 @@ def choice_sentence(context: Context, chosen: Chosen) -> str:
         optimism=f"{choice.optimism * 100:.1f}",
     )
     if choice.chosen == selection.baseline:
-        sentence += " " + words("choice.gain", title=title)
+        sentence += " " + words("choice.gain")
     return sentence
 
 
@@ -90,7 +90,7 @@ def _figure(context: Context, chosen: Chosen) -> Block:
     summary = ", ".join(
         f"{setting(v)}: {share(i.mean)}" for v, i in zip(values, tested, strict=False)
     )
-    seeds = len(chosen.choice.seeds) if chosen.choice else 0
+    seeds = words.seeds(len(chosen.choice.seeds) if chosen.choice else 0)
     return context.draw(
         f"choice-{selection.name}",
         sweep(values, series, metric, _field(selection)),

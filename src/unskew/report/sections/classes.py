@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from unskew.evaluation.significance import Interval
-from unskew.report.context import Context, seeds_of
-from unskew.report.document import Block, Bullets, Section
+from unskew.report.context import Context
+from unskew.report.document import Block, Section
 from unskew.report.figures.classes import class_accuracy, group_gap
 from unskew.report.figures.confusion import confusion_matrices
 from unskew.report.numbers import over_seeds, share
@@ -23,7 +23,7 @@ def classes_section(context: Context) -> Section:
             # Where training sets differ, the skewed one's counts are the ones worth seeing.
             counts = min((a.evaluations[0].train_counts for a in shown.values()), key=sum)
             figure = class_accuracy(names, shown, list(counts), words("classes.axis"))
-            caption = words("classes.caption", group=model, seeds=seeds_of(shown))
+            caption = words("classes.caption", group=model, seeds=context.seeds_of(shown))
             alt = words("classes.alt", arms=", ".join(shown))
             blocks.append(context.draw(f"classes-{model}", figure, caption, alt))
     blocks += _gap(context)
@@ -53,10 +53,7 @@ def _gap(context: Context) -> list[Block]:
         for label, (few, many) in groups.items()
     ]
     alt = words("classes.gap_alt", summary=" ".join(sentences))
-    return [
-        context.draw("minority-majority", figure, words("classes.gap_caption"), alt),
-        Bullets(tuple(sentences)),
-    ]
+    return [context.draw("minority-majority", figure, words("classes.gap_caption"), alt)]
 
 
 def confusion_section(context: Context) -> Section:
@@ -72,7 +69,7 @@ def confusion_section(context: Context) -> Section:
     picture = context.draw(
         "confusion",
         confusion_matrices(names, shown),
-        words("confusion.caption", seeds=seeds_of(shown)),
+        words("confusion.caption", seeds=context.seeds_of(shown)),
         words("confusion.alt", arms=", ".join(shown)),
     )
     return Section(words("section.confusion"), (picture,), "confusion")

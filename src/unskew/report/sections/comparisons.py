@@ -77,12 +77,11 @@ def _table(context: Context, comparison: Comparison, pairs: list[Compared]) -> T
             )
         )
     key = "comparison.header" if is_share(comparison.metric) else "comparison.header_plain"
-    seeds = sorted({len(pair.by_seed) for pair in pairs})
     caption = words(
         "comparison.caption",
         title=context.text(comparison.title),
         metric=words.metric(comparison.metric),
-        seeds="–".join(map(str, dict.fromkeys((seeds[0], seeds[-1])))),
+        seeds=words.seeds(*(len(pair.by_seed) for pair in pairs)),
         family=len(pairs),
     )
     return Table(tuple(words(key).split("|")), tuple(rows), caption)

@@ -52,7 +52,7 @@ def sentence(context: Context, comparison: Comparison, pair: Compared) -> str:
         difference=points(found.mean, metric) if signed else unsigned(found.mean, metric),
         low=points(found.low, metric) if found.low is not None else "–",
         high=points(found.high, metric) if found.high is not None else "–",
-        seeds=found.seeds,
+        seeds=words.seeds(found.seeds),
         p=p_value(pair.adjusted),
         detectable=unsigned(pair.paired.detectable or 0.0, metric),
     )
@@ -67,5 +67,5 @@ def _on_seeds(
     fewest = min(seeds)
     if fewest < 2:
         return [Paragraph(context.words("lead.one_seed"), note=True)]
-    text = context.words("lead.few_seeds", seeds=fewest, smallest=p_value(2 / 2**fewest))
+    text = context.words("lead.few_seeds", seeds=context.words.seeds(fewest), smallest=p_value(2 / 2**fewest))
     return [Paragraph(text, note=True)]

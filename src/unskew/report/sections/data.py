@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from unskew.data.skew import ExponentialSkew, describe_skew
 from unskew.report.context import Context
 from unskew.report.document import Block, Paragraph, Section, Table
 from unskew.report.figures.counts import class_counts
 from unskew.report.figures.samples import sample_grid
 
 
-def skew_label(context: Context, skew: str) -> str:
-    """What a training set is called."""
-    return context.words("data.full") if skew == "full" else skew
+def skew_label(context: Context, slug: str) -> str:
+    """What a training set is called: its skew in words."""
+    words = context.words
+    skews = [arm.arm.recipe.skew for arm in context.results.arms.values()]
+    found = next((skew for skew in skews if describe_skew(skew) == slug), None)
+    if found is None:
+        return words("data.full")
+    if isinstance(found, ExponentialSkew):
+        return words("words.exponential", ratio=f"{found.imbalance_ratio:g}")
+    names = [context.results.data["class_names"][k] for k in found.classes]
+    listed = names[0] if len(names) == 1 else f"{names[0]} … {names[-1]} ({len(names)})"
+    return words("words.step", classes=listed, keep=f"{found.keep:.3g}")
 
 
 def data_section(context: Context) -> Section:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from unskew.report.context import Context, seeds_of
+from unskew.report.context import Context
 from unskew.report.document import Block, Paragraph, Section, Table
 from unskew.report.figures.curves import training_curves
 from unskew.report.numbers import mean_and_half, over_seeds
@@ -53,7 +53,7 @@ def curves_section(context: Context) -> Section:
                 context.draw(
                     f"curves-{model}" + (f"-{part + 1}" if part else ""),
                     figure,
-                    words("curves.caption", group=model, seeds=seeds_of(shown)),
+                    words("curves.caption", group=model, seeds=context.seeds_of(shown)),
                     words("curves.alt", arms=", ".join(shown)),
                 )
             )

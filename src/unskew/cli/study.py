@@ -1,0 +1,94 @@
+"""`unskew study`: run a whole study and write its report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from unskew.cli.console import print_json, stderr, stdout
+
+if TYPE_CHECKING:
+    from unskew.study.progress import StudyProgress
+
+
+def study(
+    name: Annotated[
+        str, typer.Argument(help="coursework, readings, ..., or the path of a study file.")
+    ],
+    data: Annotated[
+        str | None,
+        typer.Option(help="digits, cifar10, or a folder or archive of class folders."),
+    ] = None,
+    seeds: Annotated[int | None, typer.Option(help="Runs of each arm.", min=1)] = None,
+    epochs: Annotated[int | None, typer.Option(help="Epochs of every run.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder to write; unskew-NAME if none.")] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Any recipe field for every run, as field=value; repeatable."),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Runs at once; as many as cores if none.", min=1)
+    ] = None,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Refuse damaged images instead of skipping them.")
+    ] = False,
+    image_size: Annotated[
+        int | None, typer.Option(help="Resize images to this height and width.", min=8)
+    ] = None,
+    lang: Annotated[str, typer.Option(help="Language of the report: en or zh.")] = "en",
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print where results lie, and failures, as JSON.")
+    ] = False,
+) -> None:
+    """Run every arm of a study over its seeds, choose on validation, write report.html.
+
+    Stop it whenever you like: the same command goes on where it was, and finished runs are not
+    run again. Asking for more seeds adds them.
+
+    Examples:
+
+        unskew study coursework --seeds 3
+
+        unskew study coursework --data cifar10 --out cifar
+
+        unskew study my-study.toml --data photos/ --set learning_rate=0.05
+    """
+    from unskew.cli.options import parse_options
+    from unskew.cli.progress import open_with_progress
+    from unskew.cli.study_bars import StudyBars
+    from unskew.report.catalogue import Words
+    from unskew.report.write import write_report
+    from unskew.study.execute import execute_study
+    from unskew.study.spec import Study
+
+    Words(lang)  # a wrong language is better said now than after hours
+    wanted = Study.load(name)
+    changes: dict[str, Any] = parse_options(set_ or [])
+    if epochs is not None:
+        changes["epochs"] = epochs
+    wanted = wanted.override(data=data, seeds=seeds, recipe=changes)
+    splits = open_with_progress(wanted.data, strict=strict, image_size=image_size)
+    folder = out or Path(f"unskew-{wanted.name}")
+    with StudyBars() as bars:
+
+        def show(progress: StudyProgress) -> None:
+            bars.show(progress)
+
+        failures = execute_study(
+            wanted, splits, folder, workers=workers, device=device, strict=strict,
+            image_size=image_size, listen=show,
+        )  # fmt: skip
+    path = write_report(folder, "html", lang)
+    for run, message in failures.items():
+        stderr().print(f"[bold red]failed:[/] {run}: {message}", highlight=False)
+    if as_json:
+        print_json(
+            {"report": str(path), "results": str(folder / "results.csv"), "failures": failures}
+        )
+    else:
+        stdout().print(f"report: {path}", highlight=False)
+    if failures:
+        raise typer.Exit(1)
