@@ -1,0 +1,90 @@
+import numpy as np
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from unskew.data.augment import PADDING, draw_crops, draw_flips, flip, pad_and_crop, rotate_and_noise
+from unskew.data.batches import Batches, View, whole
+from unskew.data.normalise import channel_statistics
+from unskew.data.policy import EpochAugmentation
+from tests.conftest import make_images
+
+IMAGES = torch.arange(5 * 3 * 8 * 8).reshape(5, 3, 8, 8).float()
+
+
+def test_flip_mirrors_only_what_is_marked():
+    mask = torch.tensor([True, False, True, False, False])
+    flipped = flip(IMAGES, mask)
+    for k in range(5):
+        assert torch.equal(flipped[k], IMAGES[k].flip(2) if mask[k] else IMAGES[k])
+
+
+@given(st.integers(0, 2 * PADDING), st.integers(0, 2 * PADDING))
+@settings(deadline=None)
+def test_a_crop_is_a_shift_with_zeros_moving_in(down, right):
+    offsets = torch.tensor([[down, right]] * 5)
+    cropped = pad_and_crop(IMAGES, offsets)
+    for i in range(8):
+        for j in range(8):
+            y, x = i + down - PADDING, j + right - PADDING
+            inside = 0 <= y < 8 and 0 <= x < 8
+            expected = IMAGES[:, :, y, x] if inside else torch.zeros(5, 3)
+            assert torch.equal(cropped[:, :, i, j], expected)
+
+
+def test_crops_stay_channels_last():
+    images = IMAGES.to(memory_format=torch.channels_last)
+    cropped = pad_and_crop(images, torch.full((5, 2), PADDING))
+    assert cropped.is_contiguous(memory_format=torch.channels_last)
+    assert torch.equal(cropped, images)
+
+
+def test_rotation_by_a_right_angle_is_exact_and_noise_adds_up():
+    quarter = rotate_and_noise(IMAGES, torch.full((5,), 90.0), torch.zeros_like(IMAGES), 0.0)
+    turned = IMAGES.rot90(1, (2, 3))
+    other = IMAGES.rot90(-1, (2, 3))
+    assert torch.allclose(quarter, turned, atol=1e-3) or torch.allclose(quarter, other, atol=1e-3)
+    noisy = rotate_and_noise(IMAGES, torch.zeros(5), torch.ones_like(IMAGES), 0.5)
+    torch.testing.assert_close(noisy, IMAGES + 0.5)
+
+
+def test_draws_follow_from_seed_epoch_position_and_view():
+    for draw in (draw_flips, draw_crops):
+        assert (draw(1, 2, 50) == draw(1, 2, 50)).all()
+        for other in (draw(2, 2, 50), draw(1, 3, 50), draw(1, 2, 50, view=1)):
+            assert (draw(1, 2, 50) != other).any()
+    assert 0.4 < draw_flips(0, 0, 5000).mean() < 0.6
+    assert set(draw_crops(0, 0, 5000).ravel()) == set(range(2 * PADDING + 1))
+
+
+def test_a_policy_applied_in_parts_is_the_policy_applied_at_once():
+    policy = EpochAugmentation("flip_crop", 0, 0, 5)
+    at_once = policy(IMAGES, slice(0, 5))
+    parts = torch.cat([policy(IMAGES[:2], slice(0, 2)), policy(IMAGES[2:], slice(2, 5))])
+    assert torch.equal(at_once, parts)
+    assert torch.equal(EpochAugmentation("none", 0, 0, 5)(IMAGES, slice(0, 5)), IMAGES)
+
+
+def test_batches_are_normalised_channels_last_views_of_the_set():
+    images = make_images(40, 4, 0)
+    view = View(images, np.arange(0, 40, 2))
+    mean, std = channel_statistics(view)
+    pixels = images.images[::2].astype(np.float64)
+    np.testing.assert_allclose(mean, pixels.mean(axis=(0, 1, 2)), rtol=1e-6)
+    np.testing.assert_allclose(std, pixels.std(axis=(0, 1, 2)), rtol=1e-6)
+    batches = Batches(view, mean, std)
+    everything = batches.images(torch.arange(20))
+    assert everything.shape == (20, 3, 16, 16)
+    assert everything.is_contiguous(memory_format=torch.channels_last)
+    assert everything.mean(dim=(0, 2, 3)).abs().max() < 1e-5
+    assert (everything.std(dim=(0, 2, 3)) - 1).abs().max() < 1e-3
+    expected = (pixels[7] - mean) / std
+    np.testing.assert_allclose(everything[7].permute(1, 2, 0), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_flat_channel_divides_by_one():
+    images = make_images(8, 2, 0)
+    flat = type(images)(np.full_like(images.images, 7), images.labels, images.class_names)
+    mean, std = channel_statistics(whole(flat))
+    assert mean.tolist() == [7, 7, 7]
+    assert std.tolist() == [1, 1, 1]

@@ -1,0 +1,88 @@
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from unskew.data import decode as module
+from unskew.data.decode import NotAnImage, decode, image_format
+
+
+def saved(image, form, **options):
+    buffer = io.BytesIO()
+    image.save(buffer, form, **options)
+    return buffer.getvalue()
+
+
+GRADIENT = Image.fromarray(
+    np.stack(np.broadcast_arrays(*np.ogrid[:40, :60], 90), axis=2).astype(np.uint8)
+)
+
+
+@pytest.mark.parametrize("form", ["PNG", "BMP", "TIFF", "WEBP", "JPEG"])
+def test_formats_are_told_by_their_first_bytes(form):
+    options = {"lossless": True} if form == "WEBP" else {"quality": 98} if form == "JPEG" else {}
+    data = saved(GRADIENT, form, **options)
+    assert image_format(data) == form
+    pixels = decode(data)
+    assert (pixels.shape, pixels.dtype) == ((40, 60, 3), np.uint8)
+    assert np.abs(pixels.astype(int) - np.asarray(GRADIENT)).max() <= (12 if form == "JPEG" else 0)
+
+
+@pytest.mark.parametrize("mode", ["L", "1", "P", "RGBA", "LA", "CMYK", "I;16"])
+def test_every_colour_mode_becomes_rgb(mode):
+    if mode == "I;16":
+        image = Image.fromarray((np.arange(64 * 64, dtype=np.uint16) * 16).reshape(64, 64))
+    else:
+        image = GRADIENT.convert(mode)
+    data = saved(image, "TIFF" if mode in ("CMYK", "I;16") else "PNG")
+    pixels = decode(data)
+    assert pixels.shape[2] == 3
+    if mode == "I;16":
+        assert pixels.max() == 65520 >> 8
+        assert pixels[32, 0, 0] == 32 * 64 * 16 >> 8
+
+
+def test_what_is_transparent_shows_white():
+    image = Image.new("RGBA", (4, 4), (10, 20, 30, 0))
+    assert (decode(saved(image, "PNG")) == 255).all()
+
+
+def test_exif_turns_the_image_upright():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = saved(GRADIENT, "JPEG", exif=exif, quality=95)
+    assert decode(data).shape == (60, 40, 3)
+
+
+def test_cmyk_jpeg():
+    assert decode(saved(GRADIENT.convert("CMYK"), "JPEG")).shape == (40, 60, 3)
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG"])
+def test_resizing(form):
+    assert decode(saved(GRADIENT, form), 16).shape == (16, 16, 3)
+    # A flat colour stays what it is, at whatever scale it was decoded.
+    flat = decode(saved(Image.new("RGB", (300, 500), (200, 100, 50)), form), 24)
+    assert np.abs(flat.astype(int) - [200, 100, 50]).max() <= 3
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"hello", b"\xff\xd8\xff\xe0 no jpeg", b"\x89PNG\r\n\x1a\n no png", b"GIF89a"]
+)
+def test_what_is_no_image_is_said_to_be_none(data):
+    with pytest.raises(NotAnImage):
+        decode(data)
+
+
+def test_a_truncated_jpeg_is_damaged_not_half_grey():
+    data = saved(GRADIENT, "JPEG")
+    with pytest.raises(NotAnImage, match="damaged JPEG"):
+        decode(data[: len(data) // 2])
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG"])
+def test_too_many_pixels_are_refused_before_they_are_unpacked(form, monkeypatch):
+    monkeypatch.setattr(module, "MAX_PIXELS", 1000)
+    with pytest.raises(NotAnImage, match="60×40 pixels are too many"):
+        decode(saved(GRADIENT, form))

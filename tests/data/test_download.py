@@ -1,0 +1,164 @@
+"""The real download code against a real server, well-behaved and not."""
+
+import hashlib
+import io
+import pickle
+import tarfile
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import numpy as np
+import pytest
+
+from unskew.data.cache import cache_folder, clear_cached, list_cached
+from unskew.data.randomness import stream
+from unskew.data.sources import cifar10, open_data
+from unskew.errors import UserError
+
+ROWS = 20
+
+
+def cifar_archive(kind: str) -> bytes:
+    """An archive laid out as the official one, with few images; its pickles as Python 2 wrote."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for index, name in enumerate([*cifar10.BATCHES, "test_batch"]):
+            pixels = stream(index, "pixels").integers(0, 256, (ROWS, 3072)).astype(np.uint8)
+            labels = [k % 10 for k in range(ROWS)]
+            if kind == "python":
+                content = {b"data": pixels, b"labels": labels, b"batch_label": name.encode()}
+                data, path = pickle.dumps(content, protocol=2), f"cifar-10-batches-py/{name}"
+            else:
+                rows = np.column_stack([np.array(labels, dtype=np.uint8), pixels])
+                data, path = rows.tobytes(), f"cifar-10-batches-bin/{name}.bin"
+            entry = tarfile.TarInfo(path)
+            entry.size = len(data)
+            archive.addfile(entry, io.BytesIO(data))
+    return buffer.getvalue()
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Serves `server.content`, with ranges; cuts the first `server.cuts` answers off."""
+
+    def do_GET(self):
+        content, start = self.server.content, 0
+        wanted = self.headers.get("Range")
+        self.server.ranges.append(wanted)
+        if wanted and self.server.resumes:
+            start = int(wanted.removeprefix("bytes=").rstrip("-"))
+        if start >= len(content):
+            self.send_error(416)
+            return
+        self.send_response(206 if start else 200)
+        self.send_header("Content-Length", str(len(content) - start))
+        self.end_headers()
+        body = content[start:]
+        if self.server.cuts:
+            self.server.cuts -= 1
+            body = body[: len(body) // 2]
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def server(monkeypatch, tmp_path):
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.content, server.ranges, server.cuts, server.resumes = cifar_archive("python"), [], 0, True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setenv("UNSKEW_CIFAR10_URL", f"http://127.0.0.1:{server.server_port}/c.tar.gz")
+    monkeypatch.setenv("UNSKEW_CIFAR10_MD5", hashlib.md5(server.content).hexdigest())
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def test_downloaded_once_then_from_the_cache(server):
+    told = []
+    splits = open_data("cifar10", progress=lambda *args: told.append(args))
+    assert splits.name == "CIFAR-10"
+    assert (len(splits.train), len(splits.test)) == (5 * ROWS, ROWS)
+    first = stream(0, "pixels").integers(0, 256, (ROWS, 3072)).astype(np.uint8)[0]
+    assert (splits.train.images[0] == first.reshape(3, 32, 32).transpose(1, 2, 0)).all()
+    assert told[0][0].startswith("downloading")
+    assert told[0][2] == len(server.content)
+    open_data("cifar10")
+    assert len(server.ranges) == 1
+    assert {item.origin for item in list_cached()} >= {"download"}
+    assert clear_cached()
+    assert not list_cached()
+
+
+@pytest.mark.parametrize("resumes", [True, False])
+def test_a_cut_off_download_goes_on_where_it_was(server, resumes):
+    server.cuts, server.resumes = 1, resumes
+    with pytest.raises(UserError, match=r"cannot download .*ended after"):
+        open_data("cifar10")
+    assert len(open_data("cifar10").train) == 5 * ROWS
+    assert server.ranges[0] is None
+    assert server.ranges[1] == f"bytes={len(server.content) // 2}-"
+
+
+def test_a_wrong_checksum_is_refused_and_not_kept(server):
+    server.content = server.content[:-4] + b"oops"
+    with pytest.raises(UserError, match="checksum"):
+        open_data("cifar10")
+    assert not list((cache_folder() / "downloads").glob("*.gz"))
+    assert not list((cache_folder() / "downloads").glob("*.part"))
+
+
+def test_an_unreachable_host_says_what_to_fetch_and_where_to_put_it(server, monkeypatch):
+    monkeypatch.setenv("UNSKEW_CIFAR10_URL", "http://127.0.0.1:1/c.tar.gz")
+    with pytest.raises(UserError) as error:
+        open_data("cifar10")
+    text = str(error.value)
+    for part in ("cifar-10-python.tar.gz", str(cache_folder() / "downloads"), "--data digits"):
+        assert part in text
+
+
+@pytest.mark.parametrize("kind", ["python", "binary"])
+@pytest.mark.parametrize("unpacked", [True, False])
+def test_found_where_people_have_it(server, tmp_path, kind, unpacked):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    path = folder / f"cifar-10-{kind}.tar.gz"
+    path.write_bytes(cifar_archive(kind))
+    if unpacked:
+        with tarfile.open(path) as archive:
+            archive.extractall(folder, filter="data")
+        path.unlink()
+    splits = open_data("cifar10")
+    assert not server.ranges
+    assert len(splits.train) == 5 * ROWS
+    named = open_data(str(next(folder.iterdir())))
+    assert named.fingerprint == splits.fingerprint
+
+
+@pytest.mark.parametrize("kind", ["python", "binary"])
+def test_a_truncated_official_archive(server, tmp_path, kind):
+    path = tmp_path / f"cifar-10-{kind}.tar.gz"
+    data = cifar_archive(kind)
+    path.write_bytes(data[: len(data) // 2])
+    with pytest.raises(UserError, match="truncated or damaged"):
+        open_data(str(path))
+
+
+class Exploit:
+    def __reduce__(self):
+        return (exec, ("open('pwned', 'w').close()",))
+
+
+@pytest.mark.parametrize(
+    "content", [Exploit(), {b"data": Exploit()}, [1], {b"data": np.array([{}], dtype=object)}, {}]
+)
+def test_a_hostile_pickle_runs_nothing(server, tmp_path, content):
+    folder = tmp_path / "cifar-10-batches-py"
+    folder.mkdir()
+    for name in [*cifar10.BATCHES, "test_batch"]:
+        (folder / name).write_bytes(pickle.dumps(content))
+    with pytest.raises(UserError, match="fetch the archive again"):
+        open_data(str(folder))
+    assert not (tmp_path / "pwned").exists()

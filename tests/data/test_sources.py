@@ -1,0 +1,182 @@
+"""Folders and archives of class folders: the same images however they come, and every fault."""
+
+import io
+import os
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.data.conftest import class_files, image_bytes, write_folder, write_tar, write_zip
+from unskew.data.sources import open_data
+from unskew.errors import UserError
+
+
+def zstd_tar(path, files):
+    zstandard = pytest.importorskip("zstandard")
+    buffer = io.BytesIO()
+    plain = write_tar(path.with_suffix(".plain"), files, "w")
+    buffer.write(plain.read_bytes())
+    path.write_bytes(zstandard.ZstdCompressor().compress(buffer.getvalue()))
+    return path
+
+
+WRITERS = {
+    "photos": write_folder,
+    "photos.zip": write_zip,
+    "photos.tar": lambda path, files: write_tar(path, files, "w"),
+    "photos.tar.gz": write_tar,
+    "photos.tar.xz": lambda path, files: write_tar(path, files, "w:xz"),
+    "photos.tar.zst": zstd_tar,
+}
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_every_container_gives_the_same_images(tmp_path, name):
+    files = class_files()
+    splits = open_data(str(WRITERS[name](tmp_path / name, files)))
+    reference = open_data(str(write_folder(tmp_path / "reference", files)))
+    assert splits.name == "photos"
+    assert splits.train.class_names == ("cat", "dog")
+    assert splits.train.counts().tolist() == [4, 4]
+    assert splits.test.counts().tolist() == [4, 4]
+    assert splits.fingerprint == reference.fingerprint
+    assert splits.notes == ()
+    first = np.asarray(Image.open(io.BytesIO(files["train/cat/0.png"])))
+    assert (splits.train.images == first).all(axis=(1, 2, 3)).any()
+
+
+def test_the_second_opening_maps_the_cache_and_decodes_nothing(tmp_path, monkeypatch):
+    path = write_zip(tmp_path / "a.zip", class_files())
+    first = open_data(str(path))
+    monkeypatch.setattr("unskew.data.sources.class_folders.decode", None)
+    second = open_data(str(path))
+    assert isinstance(second.train.images, np.memmap)
+    assert second.fingerprint == first.fingerprint
+    assert (second.train.images == first.train.images).all()
+
+
+def test_a_changed_source_is_read_again(tmp_path):
+    path = tmp_path / "a.zip"
+    before = open_data(str(write_zip(path, class_files())))
+    after = open_data(str(write_zip(path, class_files(per_class=5))))
+    assert (len(before.train), len(after.train)) == (8, 10)
+
+
+def test_without_a_test_half_a_stratified_split_is_made_and_noted(tmp_path):
+    splits = open_data(str(write_zip(tmp_path / "a.zip", class_files(("",), per_class=10))))
+    assert splits.train.counts().tolist() == [8, 8]
+    assert splits.test.counts().tolist() == [2, 2]
+    assert "stratified 20% (4 images)" in splits.notes[0]
+
+
+def test_large_photos_are_resized_and_small_ones_left_alone(tmp_path):
+    files = {k: image_bytes(i, "JPEG", (90, 120)) for i, k in enumerate(class_files())}
+    path = write_zip(tmp_path / "a.zip", files)
+    assert open_data(str(path)).train.image_shape == (32, 32, 3)
+    assert open_data(str(path), image_size=48).train.image_shape == (48, 48, 3)
+    small = write_zip(tmp_path / "b.zip", class_files())
+    assert open_data(str(small)).train.image_shape == (16, 16, 3)
+
+
+def test_damaged_files_are_skipped_with_a_count_or_refused_when_strict(tmp_path):
+    files = class_files() | {
+        "train/cat/note.txt": b"not an image",
+        "train/dog/cut.png": image_bytes(99)[:60],
+        "train/dog/cut.jpg": image_bytes(98, "JPEG")[:300],
+    }
+    path = str(write_zip(tmp_path / "a.zip", files))
+    splits = open_data(path)
+    assert len(splits.train) == 8
+    assert splits.notes[0].startswith("3 files were skipped; the first is train/cat/note.txt")
+    with pytest.raises(UserError, match=r"train/cat/note\.txt is not an image"):
+        open_data(path, strict=True)
+
+
+def test_test_images_among_the_training_images_are_named(tmp_path):
+    files = class_files()
+    files["test/cat/0.png"] = files["train/cat/0.png"]
+    splits = open_data(str(write_zip(tmp_path / "a.zip", files)))
+    assert splits.notes == (
+        "1 of the test images are also among the training images: accuracy is flattered",
+    )
+
+
+def test_hostile_paths_and_hidden_files_are_not_read(tmp_path):
+    files = class_files() | {
+        "../escape/cat/0.png": image_bytes(50),
+        "/abs/cat/0.png": image_bytes(51),
+        "__MACOSX/train/cat/._0.png": b"x",
+        "train/cat/.hidden.png": image_bytes(52),
+    }
+    splits = open_data(str(write_tar(tmp_path / "a.tar.gz", files)))
+    assert splits.train.counts().tolist() == [4, 4]
+    assert splits.notes == ()
+
+
+def only(files, word):
+    return {name: data for name, data in files.items() if word in name}
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        ({}, "holds no images in class folders"),
+        ({"cat.png": image_bytes(0)}, "holds no images in class folders"),
+        (only(class_files(), "cat"), "holds one class only .cat."),
+        (
+            {**only(class_files(("",)), "cat"), "dog/0.png": image_bytes(9)},
+            "class 'dog' has one image",
+        ),
+        (
+            {k: v for k, v in class_files().items() if not k.startswith("test/dog")},
+            "class 'dog' has no images in .*test",
+        ),
+        (class_files() | class_files(("",)), "keep one layout"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["photos", "photos.zip"])
+def test_too_little_to_learn_from_is_one_clear_sentence(tmp_path, files, words, kind):
+    path = WRITERS[kind](tmp_path / kind, files)
+    path.mkdir(exist_ok=True) if kind == "photos" else None
+    with pytest.raises(UserError, match=words) as error:
+        open_data(str(path))
+    assert "photos" in str(error.value)
+    assert not list((tmp_path / "cache").rglob("*.npy"))
+
+
+@pytest.mark.parametrize("name", ["photos.zip", "photos.tar.gz", "photos.tar.xz", "photos.tar.zst"])
+def test_a_truncated_archive_is_named(tmp_path, name):
+    path = WRITERS[name](tmp_path / name, class_files(per_class=30))
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(UserError, match=r"truncated or damaged .*fetch or pack it again"):
+        open_data(str(path))
+    assert not list((tmp_path / "cache").rglob("*.npy"))
+
+
+def test_no_such_path_and_no_archive(tmp_path):
+    with pytest.raises(UserError, match="no data at '/nowhere'"):
+        open_data("/nowhere")
+    (tmp_path / "a.rar").write_bytes(b"x")
+    with pytest.raises(UserError, match="neither a folder nor an archive"):
+        open_data(str(tmp_path / "a.rar"))
+
+
+def test_a_full_disk_leaves_no_half_cache(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, os.strerror(28))
+
+    path = str(write_zip(tmp_path / "a.zip", class_files()))
+    monkeypatch.setattr("unskew.data.cache.np.save", full)
+    with pytest.raises(UserError, match="disk is full"):
+        open_data(path)
+    assert not [p for p in (tmp_path / "cache" / "images").iterdir() if p.suffix != ".lock"]
+
+
+def test_digits_are_real_stratified_and_need_no_network():
+    splits = open_data("digits")
+    assert splits.train.image_shape == (32, 32, 3)
+    assert len(splits.train) + len(splits.test) == 1797
+    shares = splits.test.counts() / (splits.test.counts() + splits.train.counts())
+    assert np.abs(shares - 0.2).max() < 0.005
+    assert open_data("digits").fingerprint == splits.fingerprint
