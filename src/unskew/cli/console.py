@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -21,6 +23,18 @@ def stderr() -> Console:
     from rich.console import Console
 
     return Console(stderr=True, soft_wrap=True)
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Ctrl-C inside ends the program with one sentence and exit code 130."""
+    import typer
+
+    try:
+        yield
+    except KeyboardInterrupt:
+        stderr().print("stopped: what was finished is saved; the same command goes on from there")
+        raise typer.Exit(130) from None
 
 
 def print_json(value: Any) -> None:

@@ -52,9 +52,6 @@ def main() -> None:
     except UserError as error:
         stderr().print(f"[bold red]unskew:[/] {_escaped(str(error))}", highlight=False)
         sys.exit(2)
-    except KeyboardInterrupt:
-        stderr().print("\nstopped: what was finished is saved; the same command goes on from there")
-        sys.exit(130)
     except BrokenPipeError:
         # The reader of our output (head, less) has left; that is not an error.
         sys.stderr.close()

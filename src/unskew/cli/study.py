@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from unskew.cli.console import print_json, stderr, stdout
-
-if TYPE_CHECKING:
-    from unskew.study.progress import StudyProgress
-
+from unskew.cli.console import interruptible, print_json, stderr, stdout
 
 def study(
     name: Annotated[
@@ -72,14 +68,10 @@ def study(
     wanted = wanted.override(data=data, seeds=seeds, recipe=changes)
     splits = open_with_progress(wanted.data, strict=strict, image_size=image_size)
     folder = out or Path(f"unskew-{wanted.name}")
-    with StudyBars() as bars:
-
-        def show(progress: StudyProgress) -> None:
-            bars.show(progress)
-
+    with interruptible(), StudyBars() as bars:
         failures = execute_study(
             wanted, splits, folder, workers=workers, device=device, strict=strict,
-            image_size=image_size, listen=show,
+            image_size=image_size, listen=bars.show,
         )  # fmt: skip
     path = write_report(folder, "html", lang)
     for run, message in failures.items():

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from unskew.cli.console import print_json, stderr, stdout
+from unskew.cli.console import interruptible, print_json, stderr, stdout
 
 
 def train(
@@ -102,7 +102,8 @@ def train(
     splits = open_with_progress(wanted.data, strict=strict)
     wanted = wanted.with_(fingerprint=splits.fingerprint)
     folder = (out or Path("unskew-train")) / "runs" / wanted.run_id
-    outcome, evaluation = run_with_progress(wanted, splits, folder, device)
+    with interruptible():
+        outcome, evaluation = run_with_progress(wanted, splits, folder, device)
     if as_json:
         print_json(
             {"run": outcome.run_id, "folder": str(folder), "outcome": outcome.outcome,

@@ -55,7 +55,7 @@ def compose(parts: Sequence[Remedy]) -> Remedy:
 
 
 def _check_pair(first: Remedy, second: Remedy) -> None:
-    if first.name == second.name:
+    if first.name and first.name == second.name:
         raise UserError(f"remedy {first.name!r} is named twice")
     for hook, reason in WHY_ONE.items():
         if hook in first.overrides() and hook in second.overrides():

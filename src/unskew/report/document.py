@@ -14,6 +14,13 @@ class Paragraph:
 
 
 @dataclass(frozen=True)
+class Heading:
+    """A heading within a section."""
+
+    text: str
+
+
+@dataclass(frozen=True)
 class Bullets:
     """Sentences that stand side by side."""
 
@@ -29,6 +36,8 @@ class Table:
     caption: str
     text_columns: int = 1
     """Columns from the left that hold text and are set flush left."""
+    sum_row: bool = False
+    """Whether the last row sums up the others."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +58,7 @@ class Picture:
     bitmap: bool = False
 
 
-Block = Paragraph | Bullets | Table | Picture
+Block = Heading | Paragraph | Bullets | Table | Picture
 
 
 @dataclass(frozen=True)

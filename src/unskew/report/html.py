@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import html
+import re
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from unskew.report.document import Block, Document, Paragraph, Picture
+from unskew.report.document import Block, Document, Picture
 
 
 def to_html(document: Document, drawn: dict[str, str], figures: Path) -> str:
@@ -27,22 +28,17 @@ def to_html(document: Document, drawn: dict[str, str], figures: Path) -> str:
         undefined=StrictUndefined,
         trim_blocks=True,
     )
+    environment.filters["bound"] = bound
 
     def prepared(blocks: tuple[Block, ...]) -> list[dict[str, Any]]:
-        items = []
-        for position, block in enumerate(blocks):
-            following = blocks[position + 1] if position + 1 < len(blocks) else None
-            # A short line right above a list is its heading.
-            heading = isinstance(block, Paragraph) and type(following).__name__ == "Bullets"
-            items.append(
-                {
-                    "kind": type(block).__name__,
-                    "block": block,
-                    "heading": heading,
-                    "source": _source(block, drawn, figures),
-                }
-            )
-        return items
+        return [
+            {
+                "kind": type(block).__name__,
+                "block": block,
+                "source": _source(block, drawn, figures),
+            }
+            for block in blocks
+        ]
 
     sections = [
         {"title": s.title, "anchor": s.anchor, "blocks": prepared(s.blocks)}
@@ -51,6 +47,12 @@ def to_html(document: Document, drawn: dict[str, str], figures: Path) -> str:
     return environment.get_template("page.html.j2").render(
         document=document, lead=prepared(document.lead), sections=sections
     )
+
+
+def bound(text: str) -> str:
+    """The text with spaces that no line may break at: around a sign, before a per cent."""
+    text = re.sub(r" ([=<±−]) (?=\S)", "\N{NO-BREAK SPACE}\\1\N{NO-BREAK SPACE}", text)
+    return text.replace(" %", "\N{NO-BREAK SPACE}%")
 
 
 def _source(block: Block, drawn: dict[str, str], figures: Path) -> Markup | str:

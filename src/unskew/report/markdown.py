@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from unskew.report.document import Block, Bullets, Document, Paragraph, Picture, Table
+from unskew.report.document import Block, Bullets, Document, Heading, Paragraph, Picture, Table
 
 
 def to_markdown(document: Document) -> str:
@@ -18,6 +18,8 @@ def to_markdown(document: Document) -> str:
 
 def _block(block: Block) -> str:
     match block:
+        case Heading(text):
+            return f"### {_escaped(text)}"
         case Paragraph(text, note):
             return f"> {_escaped(text)}" if note else _escaped(text)
         case Bullets(items):

@@ -20,9 +20,10 @@ def share(value: float) -> str:
 
 def points(value: float, metric: str = "accuracy") -> str:
     """A difference: percentage points for shares, plain otherwise; with its sign."""
-    if is_share(metric):
-        return f"{value * 100:+.1f}".replace("-", "−")
-    return f"{value:+.3f}".replace("-", "−")
+    shown = f"{value * 100:+.1f}" if is_share(metric) else f"{value:+.3f}"
+    if not shown.strip("+-0."):
+        return shown[1:]
+    return shown.replace("-", "−")
 
 
 def unsigned(value: float, metric: str = "accuracy") -> str:
@@ -35,6 +36,12 @@ def p_value(p: float | None) -> str:
     if p is None:
         return "–"
     return "<0.001" if p < 0.001 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
+
+
+def p_phrase(p: float | None) -> str:
+    """ "p = 0.031" or "p < 0.001"."""
+    shown = p_value(p)
+    return f"p < {shown[1:]}" if shown.startswith("<") else f"p = {shown}"
 
 
 def over_seeds(figures: dict[int, float]) -> Interval | None:

@@ -17,6 +17,7 @@ from unskew.study.plan import PlannedRun, plan
 from unskew.study.progress import StudyProgress
 from unskew.study.spec import Study
 from unskew.study.store import Store
+from unskew.training.shown import check_fits
 from unskew.study.worker import Data, Over, Task, Told, work
 
 ATTEMPTS = 2
@@ -62,11 +63,14 @@ def execute_study(
 
     Raises
     ------
-    UserError: the folder holds another study, or cannot be written.
+    UserError: a recipe does not fit the data, the folder holds another study or cannot be
+        written; nothing has been run or changed then.
     KeyboardInterrupt: passed on after the workers are stopped.
     """
-    store = Store(out, study)
     runs = plan(study, study.seeds, splits.fingerprint)
+    for run in runs:
+        check_fits(run.recipe, splits)
+    store = Store(out, study)
     describe(out, runs, splits)
     waiting = [run for run in runs if not store.is_done(run)]
     store.write_tables(runs, splits.name)

@@ -9,6 +9,8 @@ from unskew.data.imageset import Splits
 from unskew.data.skew import skew_indices
 from unskew.data.split import stratified_split
 from unskew.errors import UserError
+from unskew.models.registry import network_class
+from unskew.remedies.registry import make_remedy
 from unskew.training.recipe import Recipe
 
 
@@ -65,6 +67,18 @@ def select(recipe: Recipe, splits: Splits, held_out: float = 0.0) -> Shown:
             f"choose {len(train)} or less"
         )
     return Shown(train, apart, judged, split)
+
+
+def check_fits(recipe: Recipe, splits: Splits) -> None:
+    """Whether a recipe can be run on these data, without training a step.
+
+    Raises
+    ------
+    UserError: unknown model or remedy, or a skew or batch size that does not fit.
+    """
+    remedy = make_remedy(recipe.remedy, recipe.remedy_options)
+    network_class(recipe.model)
+    select(recipe, splits, remedy.held_out)
 
 
 def _hold_out(view: View, share: float, seed: int) -> tuple[View, View]:

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from unskew.evaluation.significance import Interval
-from unskew.report.figures.style import INK, colour, new_figure
+from unskew.report.figures.style import INK, colour, new_figure, wrapped
 from unskew.study.results import ArmResults
 
 
@@ -29,11 +29,11 @@ def class_accuracy(
             [[np.nan if a is None else a for a in e.class_accuracy] for e in arm.evaluations]
         )
         mean = values.mean(axis=0)
-        ax.hlines(
-            rows + offset, values.min(axis=0), values.max(axis=0), color=colour(index), linewidth=1
-        )
-        ax.plot(mean, rows + offset, "o", color=colour(index), markersize=4.5, label=label)
-    names = [f"{name}  {count:,}" for name, count in zip(class_names, counts, strict=True)]
+        ends = values.min(axis=0), values.max(axis=0)
+        ax.hlines(rows + offset, *ends, color=colour(index), linewidth=1)
+        shape = "osDv"[index % 4]
+        ax.plot(mean, rows + offset, shape, color=colour(index), markersize=4.5, label=label)
+    names = [f"{name} ({count:,})" for name, count in zip(class_names, counts, strict=True)]
     ax.set_yticks(rows, names)
     ax.set_ylim(len(class_names) - 0.5, -0.5)
     ax.tick_params(axis="y", length=0)
@@ -55,18 +55,17 @@ def group_gap(
     ----------
     groups: by the arm's label, (minority, majority).
     """
-    figure = new_figure(0.9 + 0.28 * len(groups))
+    figure = new_figure(0.9 + 0.3 * len(groups))
     ax = figure.subplots()
     for row, (few, many) in enumerate(groups.values()):
         ax.plot([few.mean, many.mean], [row, row], color=INK, alpha=0.35, linewidth=1.2)
         for index, interval in ((1, few), (0, many)):
             if interval.low is not None and interval.high is not None:
-                ax.hlines(
-                    row, interval.low, interval.high, color=colour(index), linewidth=4, alpha=0.35
-                )
+                ends = max(interval.low, 0), min(interval.high, 1)
+                ax.hlines(row, *ends, color=colour(index), linewidth=5, alpha=0.3)
             name = (majority, minority)[index] if row == 0 else None
             ax.plot(interval.mean, row, "o", color=colour(index), markersize=6, label=name)
-    ax.set_yticks(range(len(groups)), list(groups))
+    ax.set_yticks(range(len(groups)), [wrapped(label) for label in groups])
     ax.set_ylim(len(groups) - 0.5, -0.5)
     ax.set_xlim(0, 1)
     ax.tick_params(axis="y", length=0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
-from unskew.report.figures.style import new_figure
+from unskew.report.figures.style import new_figure, wrapped
 from unskew.study.results import ArmResults
 
 NUMBERED = 12
@@ -32,10 +32,10 @@ def confusion_matrices(class_names: list[str], arms: dict[str, ArmResults]) -> F
             shares.append(counts / np.maximum(counts.sum(axis=1, keepdims=True), 1) * 100)
         mean = np.mean(shares, axis=0)
         ax.imshow(mean, cmap="Blues", vmin=0, vmax=100)
-        ax.set_title(label)
+        ax.set_title(wrapped(label, 44))
         if len(class_names) <= NUMBERED:
             for (i, j), value in np.ndenumerate(mean):
-                if value >= 0.5:
+                if value > 0.5:
                     tint = "#ffffff" if value > 55 else "#202020"
                     ax.text(j, i, f"{value:.0f}", ha="center", va="center", fontsize=7, color=tint)
             ax.set_yticks(range(len(class_names)), class_names)

@@ -5,73 +5,109 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from unskew.report.figures.style import INK, colour, new_figure
+from unskew.report.figures.style import INK, WIDTH, colour, new_figure
 
-MERGED = ("BatchNorm2d", "BatchNorm1d", "ReLU", "Flatten", "Dropout")
-"""Layers that change no shape worth a block; they are told with the layer before them."""
+MERGED = {"BatchNorm2d": "BN", "BatchNorm1d": "BN", "ReLU": "ReLU", "Flatten": "", "Dropout": "drop"}
+"""Layers that change no shape worth a block: they are told, short, with the layer before them."""
+TINTS = {"Conv2d": 0, "MaxPool2d": 5, "LSTM": 2, "Linear": 1}
+PER_ROW = 12
+"""Blocks side by side; a longer network goes on in the next row."""
 MOST = 16
-"""Blocks that fit a page; of a longer network repeated ones are left out."""
+"""Blocks up to which each is drawn; of a longer network equal neighbours are drawn as one."""
+
+Stage = tuple[str, tuple[int, ...]]
 
 
-def stages(layers: list[dict[str, Any]]) -> list[tuple[str, tuple[int, ...]]]:
-    """(kind, output shape) of the layers that are drawn; repeats become "kind, k times"."""
-    drawn: list[tuple[str, tuple[int, ...]]] = []
-    times: list[int] = []
+def stages(layers: list[dict[str, Any]]) -> list[Stage]:
+    """(kind, output shape) of the layers that are drawn.
+
+    A kind carries the layers that follow it without a block of their own, "Conv2d 3×3 BN ReLU",
+    and where equal neighbours are drawn as one, how many they are.
+    """
+    drawn: list[Stage] = []
     for layer in layers:
         kind, shape = layer["kind"], tuple(layer["output_shape"])
-        if kind in MERGED:
-            continue
-        many = sum(other["kind"] not in MERGED for other in layers) > MOST
-        if many and drawn and drawn[-1] == (kind, shape):
-            times[-1] += 1
-            continue
-        drawn.append((kind, shape))
-        times.append(1)
-    return [
-        (f"{kind} ({count} times)" if count > 1 else kind, shape)
-        for (kind, shape), count in zip(drawn, times, strict=True)
-    ]
+        if kind not in MERGED:
+            drawn.append((kind, shape))
+        elif drawn and MERGED[kind]:
+            drawn[-1] = (f"{drawn[-1][0]} {MERGED[kind]}", drawn[-1][1])
+    return drawn if len(drawn) <= MOST else _without_repeats(drawn)
 
 
 def network_diagram(layers: list[dict[str, Any]], image_shape: list[int]) -> Figure:
     """Blocks from the image to the outputs; height by size, width by channels."""
     height, width, channels = image_shape
-    blocks = [("image", (channels, height, width)), *stages(layers)]
-    figure = new_figure(2.5)
-    ax = figure.subplots()
-    ax.set_axis_off()
-    x, largest = 0.0, float(height)
-    for position, (kind, shape) in enumerate(blocks):
-        tall, wide, label = _measure(shape, largest)
-        family = kind.split(" ")[0].rstrip(",")
-        index = {"Conv2d": 0, "MaxPool2d": 5, "LSTM": 2, "Linear": 1}.get(family, 6)
-        ax.add_patch(
-            Rectangle((x, -tall / 2), wide, tall, facecolor=colour(index), alpha=0.8, linewidth=0)
-        )
-        middle = x + wide / 2
-        ax.text(middle, tall / 2 + 0.04, label, ha="center", va="bottom", fontsize=7.5)
-        ax.text(
-            middle, -0.62, kind, ha="right", va="top", rotation=40, fontsize=7.5,
-            rotation_mode="anchor",
-        )  # fmt: skip
-        # Labels are wider than thin blocks, so blocks keep a least distance.
-        step = max(wide + 0.16, 0.24 + 0.045 * len(label))
-        if position < len(blocks) - 1:
-            ax.plot([x + wide + 0.02, x + step - 0.02], [0, 0], color=INK, linewidth=0.8)
-        x += step
-    ax.set_xlim(-0.45, max(x, 5.5))
-    ax.set_ylim(-1.25, 0.75)
+    blocks: list[Stage] = [("image", (channels, height, width)), *stages(layers)]
+    rows = [blocks[start : start + PER_ROW] for start in range(0, len(blocks), PER_ROW)]
+    figure = new_figure(1.75 * len(rows) + 0.1, width=_width(min(len(blocks), PER_ROW)))
+    axes = figure.subplots(len(rows), 1, squeeze=False)[:, 0]
+    for row, (ax, shown) in enumerate(zip(axes, rows, strict=True)):
+        ax.set_axis_off()
+        ax.set_xlim(0, len(rows[0]))
+        ax.set_ylim(-1.02, 0.68)
+        for place, (kind, shape) in enumerate(shown):
+            following = place < len(shown) - 1 or row < len(rows) - 1
+            _block(ax, place + 0.5, kind, shape, float(height), following)
     return figure
 
 
-def _measure(shape: tuple[int, ...], largest: float) -> tuple[float, float, str]:
-    """(height, width, label) of an activation: (C, H, W), (steps, features) or (features,)."""
+def _width(blocks: int) -> float:
+    return max(0.5, blocks / PER_ROW) * WIDTH
+
+
+def _without_repeats(drawn: list[Stage]) -> list[Stage]:
+    merged: list[tuple[Stage, int]] = []
+    for stage in drawn:
+        if merged and merged[-1][0] == stage:
+            merged[-1] = (stage, merged[-1][1] + 1)
+        else:
+            merged.append((stage, 1))
+    return [(f"{k} × {kind}" if k > 1 else kind, shape) for (kind, shape), k in merged]
+
+
+def _block(
+    ax: Axes, x: float, kind: str, shape: tuple[int, ...], largest: float, arrow: bool
+) -> None:
+    tall, wide = _measure(shape, largest)
+    family = kind.split("× ")[-1].split(" ")[0].rstrip(",")
+    tint = colour(TINTS.get(family, 6))
+    # A sequence is drawn as its steps, side by side.
+    parts = 6 if len(shape) == 2 else 1
+    for part in range(parts):
+        left = x - wide / 2 + part * wide / parts
+        ax.add_patch(
+            Rectangle(
+                (left, -tall / 2), wide / parts * (0.7 if parts > 1 else 1), tall,
+                facecolor=tint, alpha=0.85, linewidth=0,
+            )
+        )  # fmt: skip
+    if arrow:
+        ax.plot([x + wide / 2 + 0.05, x + 0.9 - wide / 8], [0, 0], color=INK, linewidth=0.7)
+    label = "×".join(map(str, shape))
+    ax.text(x, tall / 2 + 0.05, label, ha="center", va="bottom", fontsize=7)
+    ax.text(x, -0.56, _lines(kind), ha="center", va="top", fontsize=7, linespacing=1.35)
+
+
+def _lines(kind: str) -> str:
+    """A kind in short lines: its name, its size, what follows it."""
+    words, lines = kind.replace(" layers", "\N{NO-BREAK SPACE}layers").split(" "), [""]
+    for word in words:
+        joined = f"{lines[-1]} {word}".strip()
+        if len(joined) <= 9:
+            lines[-1] = joined
+        else:
+            lines.append(word)
+    return "\n".join(line for line in lines if line)
+
+
+def _measure(shape: tuple[int, ...], largest: float) -> tuple[float, float]:
+    """(height, width) of an activation: (C, H, W), (steps, features) or (features,)."""
     if len(shape) == 3:
         channels, side = shape[0], shape[1]
-        return side / largest, 0.06 + 0.05 * math.log2(channels + 1), f"{channels}×{side}×{side}"
-    features = shape[-1]
-    label = "×".join(map(str, shape))
-    return 0.12 + 0.07 * math.log2(features + 1), 0.14 if len(shape) == 1 else 0.45, label
+        return side / largest, 0.08 + 0.07 * math.log2(channels + 1)
+    tall = 0.1 + 0.075 * math.log2(shape[-1] + 1)
+    return tall, 0.2 if len(shape) == 1 else 0.7

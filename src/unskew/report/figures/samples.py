@@ -6,7 +6,11 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from unskew.report.figures.style import new_figure
+from unskew.report.figures.style import new_figure, wrapped
+
+MOST_CLASSES = 20
+GAP = 2
+"""Pixels between tiles."""
 
 
 def sample_grid(
@@ -16,31 +20,50 @@ def sample_grid(
 ) -> Figure:
     """One panel for each training set, one row a class, tiles in proportion to its images.
 
+    Of more than MOST_CLASSES classes as many, evenly spaced, are shown.
+
     Parameters
     ----------
     samples: by the set's label, uint8 (K, n, H, W, 3).
     counts: by the set's label, images of each class.
     """
-    rows = len(class_names)
-    figure = new_figure(0.4 + 0.34 * rows)
-    axes = figure.subplots(1, len(samples), squeeze=False)[0]
+    total = len(class_names)
+    shown = np.unique(np.linspace(0, total - 1, min(total, MOST_CLASSES)).round().astype(int))
+    columns = min(len(samples), 2)
+    rows = -(-len(samples) // columns)
+    figure = new_figure((0.45 + 0.36 * len(shown)) * rows)
+    axes = figure.subplots(rows, columns, squeeze=False)
     largest = max(max(values) for values in counts.values())
-    for ax, (label, images) in zip(axes, samples.items(), strict=True):
-        _, shown, height, width, _ = images.shape
-        ground = np.zeros((rows * height, shown * width, 4), dtype=np.uint8)
-        for k in range(rows):
-            tiles = min(max(1, round(shown * counts[label][k] / largest)), counts[label][k])
-            for j in range(tiles):
-                tile = ground[k * height : (k + 1) * height, j * width : (j + 1) * width]
-                tile[..., :3], tile[..., 3] = images[k, j], 255
-        ax.imshow(ground, interpolation="nearest")
-        ax.set_title(label)
-        ax.set_yticks((np.arange(rows) + 0.5) * height, class_names)
+    for ax in axes.flat:
+        ax.set_axis_off()
+    for index, (ax, (label, images)) in enumerate(zip(axes.flat, samples.items(), strict=False)):
+        many = images.shape[1]
+        tiles = [min(max(1, round(many * n / largest)), n, many) for n in counts[label]]
+        ax.set_axis_on()
+        ax.imshow(_mosaic(images, shown, tiles), interpolation="nearest")
+        ax.set_title(wrapped(label, 46))
+        step = images.shape[2] + GAP
+        first = index % columns == 0
+        ax.set_yticks(
+            (np.arange(len(shown)) + 0.5) * step, [class_names[k] if first else "" for k in shown]
+        )
         ax.set_xticks([])
         ax.tick_params(length=0)
         ax.grid(False)
         for spine in ax.spines.values():
             spine.set_visible(False)
-    for ax in axes[1:]:
-        ax.set_yticklabels([])
     return figure
+
+
+def _mosaic(
+    images: NDArray[np.uint8], shown: NDArray[np.int64], tiles: list[int]
+) -> NDArray[np.uint8]:
+    """RGBA; clear where there is no tile."""
+    _, many, height, width, _ = images.shape
+    ground = np.zeros((len(shown) * (height + GAP), many * (width + GAP), 4), dtype=np.uint8)
+    for row, k in enumerate(shown):
+        for column in range(tiles[k]):
+            top, left = row * (height + GAP), column * (width + GAP)
+            tile = ground[top : top + height, left : left + width]
+            tile[..., :3], tile[..., 3] = images[k, column], 255
+    return ground

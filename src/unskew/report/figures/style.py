@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -53,6 +54,11 @@ def new_figure(height: float, width: float = WIDTH) -> Figure:
     return Figure(figsize=(width, height))
 
 
+def wrapped(label: str, width: int = 36) -> str:
+    """A label in lines of at most so many letters; Chinese ones count twice."""
+    return "\n".join(textwrap.wrap(label, width if label.isascii() else width // 2 + 3)) or label
+
+
 def colour(index: int) -> str:
     """The palette's colour for the n-th of some things; it starts again when it runs out."""
     return PALETTE[index % len(PALETTE)]
@@ -61,7 +67,7 @@ def colour(index: int) -> str:
 def save(figure: Figure, folder: Path, name: str) -> str:
     """Write NAME.png (on white, 160 dots an inch) and NAME.svg; returns the SVG for the page.
 
-    The page's SVG takes its text and grid colours from CSS variables, so it follows a dark theme.
+    The page's SVG takes its colours from CSS variables, so it follows a dark theme.
     """
     folder.mkdir(parents=True, exist_ok=True)
     figure.savefig(folder / f"{name}.png", dpi=160, facecolor="white")
@@ -74,9 +80,19 @@ def save(figure: Figure, folder: Path, name: str) -> str:
 
 
 def _inline(svg: str) -> str:
+    """An SVG file's text as an element of a page that holds many of them."""
     body = svg[svg.index("<svg") :]
-    # Width and height give way to the page's; the view box keeps the proportions.
-    body = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", body, count=1)
-    body = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", body, count=1)
     body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
-    return body.replace(INK, "var(--ink)").replace(FAINT, "var(--faint)")
+    # A style sheet inside would act on the whole page, and plain ids would collide there.
+    body = re.sub(r"<style.*?</style>", "", body, flags=re.DOTALL)
+    used = set(re.findall(r'#([\w-]+)', body))
+    body = re.sub(r' id="([\w-]+)"', lambda m: m[0] if m[1] in used else "", body)
+    # The page sets the size: full width for a figure of WIDTH, in proportion for a smaller one.
+    width = float(re.search(r'width="([\d.]+)pt"', body)[1])  # type: ignore[index]
+    share = min(1.0, width / (WIDTH * 72))
+    body = re.sub(r' width="[^"]*"', f' style="max-width: {share:.0%}"', body, count=1)
+    body = re.sub(r' height="[^"]*"', "", body, count=1)
+    body = body.replace(INK, "var(--ink)").replace(FAINT, "var(--faint)")
+    for index, tint in enumerate(PALETTE):
+        body = body.replace(tint, f"var(--c{index})")
+    return body

@@ -2,40 +2,68 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from unskew.evaluation.significance import Interval
-from unskew.report.figures.style import colour, new_figure
+from unskew.report.figures.style import WIDTH, colour, new_figure, wrapped
 from unskew.study.text import short_number
 
+COLUMNS = 2
 
-def sweep(
-    values: list[float], series: dict[str, list[Interval | None]], metric: str, field: str
-) -> Figure:
-    """Means with intervals at evenly spaced values (they tend to be powers, and 0).
 
-    Parameters
+@dataclass(frozen=True)
+class Panel:
+    """One selection.
+
+    Attributes
     ----------
+    title: above the panel.
     values: of the setting, ascending.
-    series: by label, an interval for each value or None where nothing is known.
+    series: by label, an interval for each value, or None where nothing is known.
+    chosen: position of the value that was chosen on validation; None while it is open.
     """
-    figure = new_figure(2.9, width=5.2)
-    ax = figure.subplots()
-    for index, (label, intervals) in enumerate(series.items()):
-        shift = (index - (len(series) - 1) / 2) * 0.07
-        known = [(k + shift, i) for k, i in enumerate(intervals) if i is not None]
-        places, means = [place for place, _ in known], [i.mean for _, i in known]
-        ax.plot(places, means, "o-", color=colour(index), markersize=5, label=label)
-        for place, interval in known:
-            if interval.low is not None and interval.high is not None:
-                ax.vlines(
-                    place, interval.low, interval.high, color=colour(index), linewidth=3.5,
-                    alpha=0.3,
-                )  # fmt: skip
-    ax.set_xticks(range(len(values)), [short_number(value) for value in values])
-    ax.set_xlabel(field)
-    ax.set_title(metric)
-    ax.grid(False, axis="x")
-    handles, labels = ax.get_legend_handles_labels()
+
+    title: str
+    values: list[float]
+    series: dict[str, list[Interval | None]]
+    chosen: int | None
+
+
+def sweep(panels: list[Panel], metric: str, field: str) -> Figure:
+    """Means with intervals at evenly spaced values (they tend to be powers, and 0)."""
+    columns = min(COLUMNS, len(panels))
+    rows = -(-len(panels) // columns)
+    figure = new_figure(2.75 * rows + 0.3, width=WIDTH if columns > 1 else WIDTH * 0.6)
+    axes = figure.subplots(rows, columns, squeeze=False)
+    for ax in axes.flat[len(panels) :]:
+        ax.set_axis_off()
+    for ax, panel in zip(axes.flat, panels, strict=False):
+        _draw(ax, panel)
+        ax.set_xlabel(field)
+    for ax in axes[:, 0]:
+        ax.set_ylabel(metric)
+    handles, labels = axes.flat[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower left", ncols=2)
     return figure
+
+
+def _draw(ax: Axes, panel: Panel) -> None:
+    if panel.chosen is not None:
+        ax.axvspan(panel.chosen - 0.3, panel.chosen + 0.3, color=colour(6), alpha=0.14, linewidth=0)
+    for index, (label, intervals) in enumerate(panel.series.items()):
+        shift = (index - (len(panel.series) - 1) / 2) * 0.16
+        known = [(k + shift, i) for k, i in enumerate(intervals) if i is not None]
+        ax.plot(
+            [place for place, _ in known], [i.mean for _, i in known], "os"[index % 2],
+            color=colour(index), markersize=5, label=label, linestyle="-", linewidth=1.1,
+        )  # fmt: skip
+        for place, interval in known:
+            if interval.low is not None and interval.high is not None:
+                ends = max(interval.low, 0), min(interval.high, 1)
+                ax.vlines(place, *ends, color=colour(index), linewidth=3.5, alpha=0.3)
+    ax.set_xticks(range(len(panel.values)), [short_number(value) for value in panel.values])
+    ax.set_title(wrapped(panel.title, 46))
+    ax.grid(False, axis="x")

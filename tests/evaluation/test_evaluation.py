@@ -1,0 +1,149 @@
+"""Every figure against an independent library, absent classes included."""
+
+import warnings
+
+import numpy as np
+import pytest
+import sklearn.metrics as sk
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torchmetrics.functional.classification import multiclass_calibration_error
+
+from unskew.data.randomness import stream
+from unskew.evaluation.confusion import accuracy_under_prior
+from unskew.evaluation.evaluation import Evaluation, evaluate_logits
+from unskew.evaluation.probabilities import softmax
+
+CASES = 10_000
+BLOCK = 500
+"""Cases a test; the 10,000 are split so that a failure names its block."""
+
+
+def case(index):
+    """Random logits and labels; some classes absent, some logits extreme, some tied."""
+    rng = stream(index, "evaluation case")
+    classes, count = int(rng.integers(2, 7)), int(rng.integers(1, 40))
+    present = rng.permutation(classes)[: rng.integers(1, classes + 1)]
+    labels = rng.choice(present, count)
+    logits = rng.normal(0, rng.choice([0.1, 1, 10, 300]), (count, classes))
+    if index % 5 == 0:
+        logits = logits.round()
+    counts = rng.integers(1, 300, classes)
+    return logits, labels, counts
+
+
+def evaluate(logits, labels, counts):
+    names = tuple(map(str, range(logits.shape[1])))
+    return evaluate_logits(logits, labels, class_names=names, train_counts=counts)
+
+
+@pytest.mark.parametrize("block", range(CASES // BLOCK))
+def test_against_scikit_learn_and_torchmetrics(block):
+    for index in range(block * BLOCK, (block + 1) * BLOCK):
+        logits, labels, counts = case(index)
+        ours = evaluate(logits, labels, counts)
+        classes, predicted = logits.shape[1], logits.argmax(axis=1)
+        present = np.unique(labels)
+        everything = range(classes)
+        assert (
+            np.array(ours.confusion) == sk.confusion_matrix(labels, predicted, labels=everything)
+        ).all()
+        assert ours.accuracy == pytest.approx(sk.accuracy_score(labels, predicted))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            balanced = sk.balanced_accuracy_score(labels, predicted)
+        assert ours.balanced_accuracy == pytest.approx(balanced)
+        precision, recall, f1, support = sk.precision_recall_fscore_support(
+            labels, predicted, labels=everything, zero_division=0
+        )
+        assert list(ours.support) == support.tolist()
+        for k in everything:
+            if k in present:
+                assert ours.class_accuracy[k] == pytest.approx(recall[k])
+                assert ours.precision[k] == pytest.approx(precision[k])
+                assert ours.f1[k] == pytest.approx(f1[k])
+            else:
+                assert ours.class_accuracy[k] is ours.precision[k] is ours.f1[k] is None
+        assert ours.macro_f1 == pytest.approx(f1[present].mean())
+        assert ours.worst_class_accuracy == pytest.approx(recall[present].min())
+
+        probabilities = torch.from_numpy(logits).softmax(dim=1)
+        log = torch.from_numpy(logits).log_softmax(dim=1)[np.arange(len(labels)), labels]
+        assert ours.nll == pytest.approx(-log.mean().item())
+        one_hot = np.eye(classes)[labels]
+        brier = ((probabilities.numpy() - one_hot) ** 2).sum(axis=1).mean()
+        assert ours.brier == pytest.approx(brier, abs=1e-12)
+        for k in everything:
+            if 0 < (labels == k).sum() < len(labels):
+                # On our own probabilities: another softmax rounds other pairs into ties.
+                area = sk.roc_auc_score(labels == k, softmax(logits)[:, k])
+                assert ours.auroc[k] == pytest.approx(area)
+            else:
+                assert ours.auroc[k] is None
+        np.testing.assert_allclose(softmax(logits), probabilities, atol=1e-12)
+        # Torchmetrics breaks ties the other way, and gives a confidence of 1 a bin of its own.
+        if index % 20 == 1 and probabilities.max() < 1 - 1e-6:
+            theirs = multiclass_calibration_error(
+                probabilities, torch.from_numpy(labels), classes, n_bins=15
+            )
+            assert ours.ece == pytest.approx(theirs.item(), abs=1e-5)
+
+
+def test_group_means_follow_the_training_counts():
+    counts = [500, 101, 100, 20, 19, 1]
+    labels = np.repeat(np.arange(6), 2)
+    logits = np.eye(6)[labels]
+    logits[1::2] = np.eye(6)[(labels[1::2] + 1) % 6]  # half of each class is wrong
+    logits[0] = -logits[0]  # and both of class 0
+    figures = evaluate(logits, labels, counts)
+    assert figures.class_accuracy == (0, 0.5, 0.5, 0.5, 0.5, 0.5)
+    assert figures.many_accuracy == 0.25
+    assert figures.medium_accuracy == 0.5
+    assert figures.few_accuracy == 0.5
+    # The mean class has 123.5 images; fewer than two thirds of that is a minority.
+    assert figures.minority_accuracy == 0.5
+    assert figures.majority_accuracy == pytest.approx(1 / 3)
+
+
+def test_almost_balanced_training_sets_have_no_minority():
+    logits = np.eye(3)
+    assert evaluate(logits, np.arange(3), [100, 100, 100]).minority_accuracy is None
+    assert evaluate(logits, np.arange(3), [142, 139, 146]).majority_accuracy is None
+
+
+def test_json_round_trip():
+    figures = evaluate(*case(3))
+    assert Evaluation.from_json(figures.to_json()) == figures
+
+
+@pytest.mark.parametrize(
+    ("logits", "labels", "words"),
+    [
+        (np.zeros((2, 3)), [0, 1], "logits must be"),
+        (np.zeros((2, 2)), [0], "labels must be"),
+        (np.zeros((0, 2)), [], "not empty"),
+        (np.zeros((2, 2)), [0, 2], "must lie in"),
+        (np.array([[0, np.nan]]), [0], "must be finite"),
+        (np.array([[0, np.inf]]), [0], "must be finite"),
+    ],
+)
+def test_what_does_not_fit_is_refused(logits, labels, words):
+    with pytest.raises(ValueError, match=words):
+        evaluate_logits(
+            logits, np.array(labels, dtype=int), class_names=("a", "b"), train_counts=[1, 1]
+        )
+
+
+@given(st.integers(0, 5000), st.floats(0.01, 0.99))
+@settings(deadline=None)
+def test_accuracy_under_a_prior_is_what_reweighted_images_would_give(index, share):
+    logits, labels, counts = case(index)
+    confusion = np.array(evaluate(logits, labels, counts).confusion)
+    support = confusion.sum(axis=1)
+    # Under the prior the images themselves have, it is plain accuracy.
+    assert accuracy_under_prior(confusion, support.astype(float)) == pytest.approx(
+        np.trace(confusion) / support.sum()
+    )
+    uniform = accuracy_under_prior(confusion, np.full(len(support), share))
+    assert uniform == pytest.approx(evaluate(logits, labels, counts).balanced_accuracy)

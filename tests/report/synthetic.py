@@ -1,0 +1,135 @@
+"""A study's folder with made-up figures: what a report is tested and looked at with.
+
+Nothing is trained. Histories and logits are drawn so that they look like training, from a
+strength that the caller gives each arm.
+"""
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from unskew.data.imageset import ImageSet, Splits
+from unskew.data.randomness import stream
+from unskew.evaluation.evaluation import evaluate_logits
+from unskew.study.describe import describe
+from unskew.study.plan import PlannedRun, plan
+from unskew.study.spec import Study
+from unskew.training.history import EpochRecord, History
+from unskew.training.run import DIVERGED, FINISHED, RunOutcome
+
+CLASSES, PER_CLASS, TEST_PER_CLASS, STEPS = 10, 100, 50, 40
+NAMES = tuple(f"synthetic {k}" for k in range(CLASSES))
+
+
+def make_splits(size: int = 8) -> Splits:
+    """Noise, tinted by class."""
+    rng = stream(0, "synthetic images")
+
+    def half(each: int) -> ImageSet:
+        labels = np.repeat(np.arange(CLASSES, dtype=np.int64), each)
+        pixels = rng.integers(0, 140, (len(labels), size, size, 3))
+        pixels[..., 0] += labels[:, None, None] * 11
+        return ImageSet(pixels.astype(np.uint8), labels, NAMES)
+
+    return Splits("synthetic noise", half(PER_CLASS), half(TEST_PER_CLASS), "5eed")
+
+
+def write_study(
+    out: Path,
+    study: Study,
+    *,
+    strength: Callable[[PlannedRun], float] = lambda run: 2.0,
+    leave_out: Callable[[PlannedRun], bool] = lambda run: False,
+    diverge: Callable[[PlannedRun], bool] = lambda run: False,
+    image_size: int = 8,
+) -> Path:
+    """Write the folder of a study as if it had run.
+
+    Parameters
+    ----------
+    strength: how far the right class's logit stands out in a run; about 1 is hardly better
+        than chance, 4 is nearly always right.
+    leave_out: runs that have not run yet.
+    diverge: runs that ended with a loss that is not a number.
+    """
+    splits = make_splits(image_size)
+    runs = plan(study, study.seeds, splits.fingerprint)
+    out.mkdir(parents=True)
+    (out / "study.toml").write_text(study.to_toml(), encoding="utf-8")
+    describe(out, runs, splits)
+    skews = json.loads((out / "data.json").read_text(encoding="utf-8"))["skews"]
+    for run in runs:
+        if not leave_out(run):
+            counts = next(iter(skews.values()))["train"]
+            if run.recipe.skew is not None:
+                counts = [c // 10 if k < CLASSES // 2 else c for k, c in enumerate(counts)]
+            _write_run(out / "runs" / run.recipe.run_id, run, counts, strength(run), diverge(run))
+    return out
+
+
+def _write_run(
+    folder: Path, run: PlannedRun, counts: list[int], strength: float, diverged: bool
+) -> None:
+    folder.mkdir(parents=True)
+    recipe = run.recipe
+    # The seed's own luck is shared by all arms; what an arm adds to it is smaller.
+    rng = stream(recipe.seed, f"synthetic run {recipe.digest}")
+    luck = stream(recipe.seed, "synthetic luck").normal(0, 0.1) + rng.normal(0, 0.04)
+    history = History(*_history(recipe.epochs, strength + luck, rng, diverged))
+    history.save(folder)
+    if not diverged:
+        labels = np.repeat(np.arange(CLASSES), TEST_PER_CLASS)
+        handicap = np.log(np.array(counts) / max(counts))
+        logits = rng.normal(0, 1, (len(labels), CLASSES)) + 0.5 * handicap
+        logits[np.arange(len(labels)), labels] += strength + luck
+        evaluation = evaluate_logits(logits, labels, class_names=NAMES, train_counts=counts)
+        (folder / "evaluation.json").write_text(evaluation.to_json(), encoding="utf-8")
+    outcome = RunOutcome(
+        run_id=recipe.run_id,
+        outcome=DIVERGED if diverged else FINISHED,
+        message="the loss is not a number" if diverged else "",
+        train_seconds=12.0,
+        images_per_second=1000.0,
+        precision="float32",
+        threads=1,
+        device="cpu",
+        torch_version="0.0-synthetic",
+        processor="synthetic",
+        started="2000-01-01T00:00:00+00:00",
+        finished="2000-01-01T00:00:12+00:00",
+        mean=(0.0, 0.0, 0.0),
+        std=(1.0, 1.0, 1.0),
+    )
+    (folder / "run.json").write_text(json.dumps(asdict(outcome)), encoding="utf-8")
+
+
+def _history(
+    epochs: int, strength: float, rng: np.random.Generator, diverged: bool
+) -> tuple[list[float], list[EpochRecord]]:
+    steps = np.arange(epochs * STEPS)
+    floor = max(0.05, 2.3 - 0.6 * strength)
+    losses = floor + (2.3 - floor) * np.exp(-steps / STEPS) + rng.normal(0, 0.03, len(steps))
+    if diverged:
+        losses = losses[: STEPS // 2]
+    records = [
+        EpochRecord(
+            epoch=epoch,
+            stage="train",
+            train_loss=float(losses[(epoch - 1) * STEPS : epoch * STEPS].mean()),
+            train_accuracy=0.5,
+            test_accuracy=float(np.clip((1 - np.exp(-epoch)) * strength / 4, 0, 1)),
+            learning_rate=0.01,
+            seconds=1.0,
+            images_per_second=1000.0,
+        )
+        for epoch in range(1, (0 if diverged else epochs) + 1)
+    ]
+    return losses.tolist(), records
+
+
+def texts(blocks: Iterable[object]) -> str:
+    """Everything that a reader meets in blocks of a document, as one text."""
+    return "\n".join(repr(block) for block in blocks)

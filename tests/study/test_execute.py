@@ -1,0 +1,181 @@
+"""A study from start to finish, stopped, shared, killed."""
+
+import csv
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.study.conftest import TEXT
+from unskew.errors import UserError
+from unskew.study.execute import execute_study
+from unskew.study.plan import plan
+from unskew.study.progress import StudyProgress
+from unskew.study.results import load_results
+from unskew.study.store import COLUMNS
+from unskew.training.events import EpochBegan, StepsDone
+
+
+def rows(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_every_run_leaves_its_folder_and_a_row(finished):
+    results, validation = rows(finished / "results.csv"), rows(finished / "validation.csv")
+    assert tuple(results[0]) == COLUMNS
+    assert len(results) == 6
+    assert len(validation) == 4
+    for row in results + validation:
+        folder = finished / "runs" / row["run"]
+        for name in ("recipe.toml", "history.csv", "losses.csv", "model.safetensors",
+                     "logits.safetensors", "evaluation.json", "run.json"):  # fmt: skip
+            assert (folder / name).exists()
+        assert not list(folder.glob("checkpoint*"))
+        assert 0 <= float(row["accuracy"]) <= 1
+    assert {row["skew"] for row in results} == {"full", "step-0to2-keep0.2"}
+
+
+def test_results_read_back_are_the_rows(finished):
+    results = load_results(finished)
+    assert results.missing == 0
+    accuracy = {row["run"]: float(row["accuracy"]) for row in rows(finished / "results.csv")}
+    for arm in results.arms.values():
+        assert set(arm.metric("accuracy")) == {0, 1}
+        for run in arm.runs.values():
+            assert accuracy[run.outcome.run_id] == run.figure("accuracy")
+    assert set(results.validation) == {"wd0", "wd1e-3"}
+    assert results.data["skews"]["step-0to2-keep0.2"]["train"][0] == 12
+
+
+def test_running_again_trains_nothing_and_more_seeds_add_to_it(finished, tiny, tmp_path, data):
+    out = tmp_path / "out"
+    shutil.copytree(finished, out)
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("model.safetensors")}
+    execute_study(tiny.override(seeds=3), data, out)
+    after = {path: path.stat().st_mtime_ns for path in out.rglob("model.safetensors")}
+    assert before.items() < after.items()
+    assert len(after) == 15
+
+
+def test_two_runs_of_a_study_give_the_same_weights(finished, tiny, tmp_path, data):
+    execute_study(tiny.override(seeds=1), data, tmp_path / "out", workers=1)
+    for run in plan(tiny, 1, data.fingerprint):
+        name = f"runs/{run.recipe.run_id}/model.safetensors"
+        assert (finished / name).read_bytes() == (tmp_path / "out" / name).read_bytes()
+
+
+def test_a_folder_of_another_study_or_of_anything_else_is_left_alone(finished, tiny, tmp_path, data):
+    before = (finished / "study.toml").read_bytes()
+    with pytest.raises(UserError, match="holds the study 'tiny' with other settings"):
+        execute_study(tiny.override(recipe={"epochs": 3}), data, finished)
+    assert (finished / "study.toml").read_bytes() == before
+    (tmp_path / "thesis.doc").write_text("precious")
+    with pytest.raises(UserError, match="holds files that are no study's"):
+        execute_study(tiny, data, tmp_path)
+    assert [p.name for p in tmp_path.iterdir()] == ["thesis.doc"]
+
+
+def test_a_diverged_run_is_recorded_without_figures_and_the_study_goes_on(tiny, tmp_path, data):
+    study = tiny.override(seeds=1, recipe={"learning_rate": 1e20, "max_steps": 30, "epochs": 3})
+    assert execute_study(study, data, tmp_path / "out") == {}
+    found = rows(tmp_path / "out" / "results.csv")
+    assert len(found) == 3
+    assert {row["accuracy"] for row in found} == {""}
+    assert load_results(tmp_path / "out").arms["full"].diverged == [0]
+
+
+def test_a_recipe_that_does_not_fit_the_data_is_refused_before_anything_runs(tiny, tmp_path, data):
+    for changes, words in [
+        ({"batch_size": 5000}, "batch_size 5000"),
+        ({"model": "cnm"}, "unknown model"),
+        ({"remedy": "nope"}, "unknown remedy"),
+    ]:
+        with pytest.raises(UserError, match=words):
+            execute_study(tiny.override(recipe=changes), data, tmp_path / "out")
+
+
+@pytest.fixture
+def command(tmp_path, squares):
+    """`unskew study` on the tiny study, long enough to be interrupted."""
+    file = tmp_path / "tiny.toml"
+    file.write_text(TEXT.replace("max_steps = 6", "").replace("epochs = 2", "epochs = 25"))
+    out = tmp_path / "out"
+    arguments = [sys.executable, "-m", "unskew", "study", str(file), "--seeds", "1",
+                 "--data", str(squares), "--out", str(out)]  # fmt: skip
+    return arguments, out
+
+
+def wait_for(condition, seconds=120):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "timed out"
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_killed_in_the_middle_and_started_again_loses_nothing(command, how):
+    arguments, out = command
+    process = subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True)
+    wait_for(lambda: list(out.glob("runs/*/checkpoint.safetensors")))
+    process.send_signal(how)
+    _, errors = process.communicate(timeout=30)
+    if how == signal.SIGINT:
+        assert process.returncode == 130
+        assert "the same command goes on" in errors
+        assert "Traceback" not in errors
+    saved = next(out.glob("runs/*/checkpoint.safetensors"), None)
+    again = subprocess.run(arguments, capture_output=True, text=True, timeout=300)
+    assert again.returncode == 0, again.stderr
+    assert len(rows(out / "results.csv")) == 3
+    assert saved is None or not saved.exists()
+    # Whatever was interrupted has the weights of a run that never was.
+    fresh = subprocess.run([*arguments[:-1], str(out) + "2"], capture_output=True, timeout=300)
+    assert fresh.returncode == 0
+    for path in out.glob("runs/*/model.safetensors"):
+        other = out.parent / "out2" / path.relative_to(out)
+        assert path.read_bytes() == other.read_bytes()
+
+
+def test_two_processes_share_one_study(command):
+    arguments, out = command
+    processes = [subprocess.Popen(arguments, stderr=subprocess.PIPE) for _ in range(2)]
+    assert [process.wait(timeout=300) for process in processes] == [0, 0]
+    found = rows(out / "results.csv")
+    assert len(found) == len({row["run"] for row in found}) == 3
+
+
+def test_a_worker_that_is_killed_is_replaced(command):
+    psutil = pytest.importorskip("psutil")
+    arguments, out = command
+    process = subprocess.Popen(arguments, stderr=subprocess.PIPE)
+    wait_for(lambda: list(out.glob("runs/*/checkpoint.safetensors")))
+    workers = [
+        child for child in psutil.Process(process.pid).children()
+        if "spawn_main" in " ".join(child.cmdline())
+    ]  # fmt: skip
+    os.kill(workers[0].pid, signal.SIGKILL)
+    assert process.wait(timeout=300) == 0
+    assert len(rows(out / "results.csv")) == 3
+
+
+def test_progress_estimates_from_what_runs_have_taken(tiny, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("unskew.study.progress.time.monotonic", lambda: now[0])
+    runs = plan(tiny, 1, "ab")
+    progress = StudyProgress(list(runs), workers=1)
+    assert progress.seconds_left() is None
+    progress.begin(runs[0])
+    progress.note(runs[0], EpochBegan(1, 2, 10))
+    now[0] = 5.0
+    progress.note(runs[0], StepsDone(10, 10, 1.0, 100.0))
+    assert progress.current[runs[0].recipe.run_id].share == 0.5
+    assert progress.seconds_left() == pytest.approx(5 + 4 * 10)
+    now[0] = 10.0
+    progress.end(runs[0])
+    assert (progress.done, progress.total) == (1, 5)
+    assert progress.seconds_left() == pytest.approx(4 * 10)

@@ -1,0 +1,93 @@
+import pytest
+
+from tests.study.conftest import TEXT
+from unskew.errors import UserError
+from unskew.study.plan import plan
+from unskew.study.spec import Study, shipped_studies
+from unskew.study.text import fill, in_language, short_number
+
+
+@pytest.mark.parametrize("name", shipped_studies())
+def test_every_shipped_study_is_sound_and_speaks_both_languages(name):
+    study = Study.load(name)
+    assert study.name == name
+    assert {"en", "zh"} <= set(study.title) & set(study.question)
+    for arm in study.expanded_arms().values():
+        assert {"en", "zh"} <= set(arm.label)
+        assert "{" not in "".join(arm.label.values())
+    assert Study.from_toml(study.to_toml(), "copy") == study
+    assert plan(study, 1, "ab")
+
+
+def test_the_courseworks_arms():
+    study = Study.load("coursework")
+    arms = study.expanded_arms()
+    assert len(arms) == 2 * (1 + 4 + 1)
+    assert {arm.recipe.weight_decay for arm in arms.values()} == {0, 1e-4, 1e-3, 1e-2}
+    recipe = arms["cnn-skewed-wd1e-3"].recipe
+    assert (recipe.epochs, recipe.learning_rate, recipe.batch_size) == (5, 0.01, 100)
+    assert recipe.skew.classes == (0, 1, 2, 3, 4)
+    assert arms["cnn-full"].label["en"] == "CNN, full data"
+
+
+def test_a_plan_goes_seed_by_seed_and_shares_equal_recipes(tiny):
+    runs = plan(tiny, 2, "ab")
+    assert len(runs) == 2 * (3 + 2)
+    assert [run.recipe.seed for run in runs] == [0] * 5 + [1] * 5
+    assert sum(run.for_choice for run in runs) == 4
+    twice = TEXT.replace('name = "full"', 'name = "again-{model}"\ngrid = { model = ["cnn"] }', 1)
+    twice = twice.replace('"full"', '"again-cnn"') + '[[arms]]\nname = "same"\n'
+    shared = [run for run in plan(Study.from_toml(twice, "t"), 1, "ab") if len(run.arms) > 1]
+    assert [run.arms for run in shared] == [("again-cnn", "same")]
+
+
+def test_a_run_for_a_choice_holds_images_out(tiny):
+    assert all((run.recipe.validation > 0) == run.for_choice for run in plan(tiny, 1, "ab"))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('name = "tiny"', 'name = "a/b"', "name = 'a/b'"),
+        ("seeds = 2", "seeds = 0", "seeds = 0"),
+        ("seeds = 2", "seed = 2", "unknown setting 'seed'"),
+        ("epochs = 2", "epochs = 0", "arm 'wd0': epochs = 0"),
+        ("epochs = 2", "epoch = 2", "arm 'wd0': unknown setting 'epoch'"),
+        ("epochs = 2", "epochs = ", "not valid TOML"),
+        ('arms = ["wd*"]', 'arms = ["xx*"]', "selection 'decay' matches no arm"),
+        ('["wd0", "full"]', '["wd0", "ful"]', "a comparison names 'ful'"),
+        ('arm = "full", metric = "accuracy", value', 'arm = "f", metric = "accuracy", value',
+         "a published figure names 'f'"),
+        ('"wd{weight_decay}"', '"wd"', "two arms are called 'wd'"),
+        ("pairs = [", 'baseline = "wd0"\npairs = [', "either pairs, or a baseline"),
+    ],
+)  # fmt: skip
+def test_faults_are_one_sentence_that_names_the_file(old, new, words):
+    assert old in TEXT
+    with pytest.raises(UserError, match=words) as error:
+        Study.from_toml(TEXT.replace(old, new), "my.toml")
+    assert str(error.value).startswith("my.toml")
+
+
+def test_a_study_that_is_not_there_lists_those_that_are():
+    with pytest.raises(UserError, match="no study 'nope': .*coursework"):
+        Study.load("nope")
+
+
+def test_overrides(tiny):
+    changed = tiny.override(seeds=5, recipe={"learning_rate": 0.5})
+    assert changed.seeds == 5
+    assert all(a.recipe.learning_rate == 0.5 for a in changed.expanded_arms().values())
+    with pytest.raises(UserError, match="weight_decay cannot be set"):
+        tiny.override(recipe={"weight_decay": 1})
+    with pytest.raises(UserError, match="epochs = 0"):
+        tiny.override(recipe={"epochs": 0})
+
+
+def test_texts():
+    assert fill("{a} and {b} {c}", {"a": 1e-4, "b": "x"}) == "1e-4 and x {c}"
+    assert [short_number(x) for x in (0, 1e-4, 3e-5, 0.05, 0.01, 100, 1.5e-3)] == [
+        "0", "1e-4", "3e-5", "0.05", "1e-2", "100", "1.5e-3",
+    ]  # fmt: skip
+    assert in_language({"en": "a", "zh": "b"}, "zh") == "b"
+    assert in_language({"en": "a"}, "zh") == "a"
