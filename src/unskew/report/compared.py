@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from statistics import fmean
 
 from unskew.evaluation.significance import (
     PairedDifference,
@@ -16,6 +17,11 @@ from unskew.study.spec import Comparison
 LEVEL = 0.05
 
 
+LOWER_IS_BETTER = frozenset(
+    {"final_train_loss", "train_seconds", "nll", "brier", "ece", "classwise_ece"}
+)
+
+
 @dataclass(frozen=True)
 class Compared:
     """One pair of a comparison.
@@ -23,45 +29,59 @@ class Compared:
     Attributes
     ----------
     candidate, baseline: names of arms.
+    metric: what they are compared in.
     paired: their difference; None while they share no finished seed.
+    means: of candidate and baseline over the seeds they share.
     by_seed: candidate minus baseline on each shared seed.
     adjusted: p of the paired t test after Holm's correction over the comparison's family; None
         with fewer than two seeds.
+    family: comparisons that the correction is over.
     """
 
     candidate: str
     baseline: str
-    paired: PairedDifference | None
+    metric: str
+    paired: PairedDifference | None = None
+    means: tuple[float, float] = (0.0, 0.0)
     by_seed: tuple[float, ...] = ()
     adjusted: float | None = None
+    family: int = 0
 
     @property
     def verdict(self) -> str:
-        """"better", "worse", "none" (no evidence), "single" (one seed) or "missing"."""
+        """ "better", "worse", "none" (no evidence), "single" (one seed) or "missing"."""
         if self.paired is None:
             return "missing"
         if self.adjusted is None:
             return "single"
         if self.adjusted >= LEVEL:
             return "none"
-        return "better" if self.paired.difference.mean > 0 else "worse"
+        up = self.paired.difference.mean > 0
+        return "better" if up != (self.metric in LOWER_IS_BETTER) else "worse"
 
 
 def compare(results: StudyResults, comparison: Comparison) -> list[Compared]:
     """Every pair of an expanded comparison; p values corrected over the pairs that have one."""
-    found: list[Compared] = []
-    for candidate, baseline in comparison.pairs:
-        ours = results.arms[candidate].metric(comparison.metric)
-        theirs = results.arms[baseline].metric(comparison.metric)
-        seeds = sorted(ours.keys() & theirs.keys())
-        if not seeds:
-            found.append(Compared(candidate, baseline, None))
-            continue
-        by_seed = tuple(ours[seed] - theirs[seed] for seed in seeds)
-        found.append(Compared(candidate, baseline, paired_difference(ours, theirs), by_seed))
-    tested = [k for k, pair in enumerate(found) if pair.paired and len(pair.by_seed) > 1]
-    raw = [t_test_p(found[k].paired.difference) or 0.0 for k in tested]  # type: ignore[union-attr]
-    for k, p in zip(tested, holm(raw), strict=True):
-        pair = found[k]
-        found[k] = Compared(pair.candidate, pair.baseline, pair.paired, pair.by_seed, p)
-    return found
+    found = [_pair(results, *pair, comparison.metric) for pair in comparison.pairs]
+    raw = [t_test_p(pair.paired.difference) if pair.paired else None for pair in found]
+    tested = [p for p in raw if p is not None]
+    adjusted = iter(holm(tested))
+    return [
+        pair if p is None else replace(pair, adjusted=next(adjusted), family=len(tested))
+        for pair, p in zip(found, raw, strict=True)
+    ]
+
+
+def _pair(results: StudyResults, candidate: str, baseline: str, metric: str) -> Compared:
+    ours, theirs = results.arms[candidate].metric(metric), results.arms[baseline].metric(metric)
+    seeds = sorted(ours.keys() & theirs.keys())
+    if not seeds:
+        return Compared(candidate, baseline, metric)
+    return Compared(
+        candidate,
+        baseline,
+        metric,
+        paired_difference(ours, theirs),
+        (fmean(ours[seed] for seed in seeds), fmean(theirs[seed] for seed in seeds)),
+        tuple(ours[seed] - theirs[seed] for seed in seeds),
+    )

@@ -44,6 +44,7 @@ def compose(context: Context) -> Document:
         language=words.language,
         lead=_lead(context),
         sections=tuple(section for section in sections if _says_something(section)),
+        contents=words("section.contents"),
         footer=f"unskew {__version__}",
     )
 

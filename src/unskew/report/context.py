@@ -32,8 +32,14 @@ class Context:
     drawn: dict[str, str] = field(default_factory=dict)
 
     def label(self, arm: str) -> str:
-        """An arm's label in the report's language."""
-        return self.text(self.results.arms[arm].arm.label)
+        """An arm's label in the report's language; with its name where two have one label."""
+        labels = {name: self.text(found.arm.label) for name, found in self.results.arms.items()}
+        label = labels[arm]
+        return label if list(labels.values()).count(label) == 1 else f"{label} ({arm})"
+
+    def model(self, name: str) -> str:
+        """What the study calls a network in texts for readers."""
+        return self.results.study.names.get(name, name)
 
     def text(self, text: dict[str, str]) -> str:
         """A study's text in the report's language."""

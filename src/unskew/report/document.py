@@ -78,4 +78,5 @@ class Document:
     language: str
     lead: tuple[Block, ...]
     sections: tuple[Section, ...] = field(default=())
+    contents: str = ""
     footer: str = ""

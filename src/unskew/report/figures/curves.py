@@ -31,7 +31,7 @@ def training_curves(arms: dict[str, ArmResults], loss: str, accuracy: str, epoch
         along = np.linspace(0, epochs, losses.shape[1] + 1)[1:]
         _line(left, along, losses, label, colour(index))
         accuracies = np.array([[e.test_accuracy for e in run.history.epochs] for run in runs])
-        _line(right, np.arange(1, epochs + 1), accuracies, label, colour(index))
+        _line(right, np.arange(1.0, epochs + 1), accuracies, label, colour(index))
     for ax, name in ((left, loss), (right, accuracy)):
         ax.set_title(name)
         ax.set_xlabel(epoch)

@@ -11,7 +11,9 @@ from matplotlib.patches import Rectangle
 
 from unskew.report.figures.style import INK, WIDTH, colour, new_figure
 
-MERGED = {"BatchNorm2d": "BN", "BatchNorm1d": "BN", "ReLU": "ReLU", "Flatten": "", "Dropout": "drop"}
+MERGED = {
+    "BatchNorm2d": "BN", "BatchNorm1d": "BN", "ReLU": "ReLU", "Flatten": "", "Dropout": "drop",
+}  # fmt: skip
 """Layers that change no shape worth a block: they are told, short, with the layer before them."""
 TINTS = {"Conv2d": 0, "MaxPool2d": 5, "LSTM": 2, "Linear": 1}
 PER_ROW = 12

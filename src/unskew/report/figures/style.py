@@ -8,6 +8,7 @@ import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
@@ -25,7 +26,7 @@ _FONTS = ["DejaVu Sans"]
 _CJK = ["Noto Sans CJK SC", "Noto Sans CJK JP", "Source Han Sans SC", "Microsoft YaHei", "SimHei",
         "PingFang SC", "WenQuanYi Zen Hei"]  # fmt: skip
 
-_STYLE = {
+_STYLE: dict[str, Any] = {
     "font.size": 9, "axes.titlesize": 9.5, "axes.labelsize": 9, "legend.fontsize": 8.5,
     "xtick.labelsize": 8.5, "ytick.labelsize": 8.5, "axes.titlelocation": "left",
     "axes.spines.top": False, "axes.spines.right": False, "axes.axisbelow": True,
@@ -45,7 +46,9 @@ def styled() -> Iterator[None]:
 
     have = {font.name for font in font_manager.fontManager.ttflist}
     fonts = _FONTS + [name for name in _CJK if name in have]
-    with matplotlib.rc_context({**_STYLE, "font.family": fonts}):
+    # Matplotlib's stubs list every key by name; Any says that this is on purpose.
+    look: Any = {**_STYLE, "font.family": fonts}
+    with matplotlib.rc_context(look):
         yield
 
 
@@ -85,7 +88,7 @@ def _inline(svg: str) -> str:
     body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
     # A style sheet inside would act on the whole page, and plain ids would collide there.
     body = re.sub(r"<style.*?</style>", "", body, flags=re.DOTALL)
-    used = set(re.findall(r'#([\w-]+)', body))
+    used = set(re.findall(r"#([\w-]+)", body))
     body = re.sub(r' id="([\w-]+)"', lambda m: m[0] if m[1] in used else "", body)
     # The page sets the size: full width for a figure of WIDTH, in proportion for a smaller one.
     width = float(re.search(r'width="([\d.]+)pt"', body)[1])  # type: ignore[index]

@@ -9,7 +9,6 @@ from matplotlib.figure import Figure
 
 from unskew.evaluation.significance import Interval
 from unskew.report.figures.style import WIDTH, colour, new_figure, wrapped
-from unskew.study.text import short_number
 
 COLUMNS = 2
 
@@ -21,19 +20,19 @@ class Panel:
     Attributes
     ----------
     title: above the panel.
-    values: of the setting, ascending.
+    values: of the setting, in the order of the study.
     series: by label, an interval for each value, or None where nothing is known.
     chosen: position of the value that was chosen on validation; None while it is open.
     """
 
     title: str
-    values: list[float]
+    values: list[str]
     series: dict[str, list[Interval | None]]
     chosen: int | None
 
 
 def sweep(panels: list[Panel], metric: str, field: str) -> Figure:
-    """Means with intervals at evenly spaced values (they tend to be powers, and 0)."""
+    """Means with intervals at evenly spaced values (numbers tend to be powers, and 0)."""
     columns = min(COLUMNS, len(panels))
     rows = -(-len(panels) // columns)
     figure = new_figure(2.75 * rows + 0.3, width=WIDTH if columns > 1 else WIDTH * 0.6)
@@ -64,6 +63,6 @@ def _draw(ax: Axes, panel: Panel) -> None:
             if interval.low is not None and interval.high is not None:
                 ends = max(interval.low, 0), min(interval.high, 1)
                 ax.vlines(place, *ends, color=colour(index), linewidth=3.5, alpha=0.3)
-    ax.set_xticks(range(len(panel.values)), [short_number(value) for value in panel.values])
+    ax.set_xticks(range(len(panel.values)), panel.values)
     ax.set_title(wrapped(panel.title, 46))
     ax.grid(False, axis="x")

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from unskew.evaluation.choice import Choice, choose
 from unskew.report.context import Context
-from unskew.report.document import Block, Paragraph, Section, Table
-from unskew.report.figures.sweep import sweep
-from unskew.report.numbers import over_seeds, setting, share
+from unskew.report.document import Block, Heading, Paragraph, Section, Table
+from unskew.report.figures.sweep import Panel, sweep
+from unskew.report.numbers import mean_and_half, over_seeds, setting, share
 from unskew.study.results import StudyResults
 from unskew.study.spec import Selection
 
@@ -61,12 +61,19 @@ def choice_sentence(context: Context, chosen: Chosen) -> str:
 
 
 def choice_section(context: Context, choices: list[Chosen]) -> Section:
-    """A figure, a table and a sentence for each selection."""
+    """A figure for all selections of one setting, then a sentence and a table for each."""
     blocks: list[Block] = []
+    decided = [chosen for chosen in choices if chosen.choice is not None]
+    alike: dict[tuple[str, str], list[Chosen]] = {}
+    for chosen in decided:
+        alike.setdefault((chosen.selection.field, chosen.selection.metric), []).append(chosen)
+    for number, together in enumerate(alike.values(), 1):
+        blocks.append(_figure(context, number, together))
     for chosen in choices:
-        if chosen.choice is not None:
-            blocks += [_figure(context, chosen), _table(context, chosen)]
+        blocks.append(Heading(context.text(chosen.selection.title) or chosen.selection.name))
         blocks.append(Paragraph(choice_sentence(context, chosen)))
+        if chosen.choice is not None:
+            blocks.append(_table(context, chosen))
     return Section(context.words("section.choice"), tuple(blocks), "choice")
 
 
@@ -74,29 +81,37 @@ def _field(selection: Selection) -> str:
     return "λ" if selection.field == "weight_decay" else selection.field
 
 
-def _figure(context: Context, chosen: Chosen) -> Block:
-    words, results, selection = context.words, context.results, chosen.selection
-    values = [float(getattr(results.arms[n].arm.recipe, selection.field)) for n in selection.arms]
-    series = {
-        words("choice.test"): [
-            over_seeds(results.arms[n].metric(selection.metric)) for n in selection.arms
-        ],
-        words("choice.validation"): [
-            over_seeds(results.validation[n].metric(selection.metric)) for n in selection.arms
-        ],
-    }
-    metric, title = words.metric(selection.metric), context.text(selection.title)
-    tested = [i for i in series[words("choice.test")] if i is not None]
-    summary = ", ".join(
-        f"{setting(v)}: {share(i.mean)}" for v, i in zip(values, tested, strict=False)
-    )
-    seeds = words.seeds(len(chosen.choice.seeds) if chosen.choice else 0)
+def _figure(context: Context, number: int, together: list[Chosen]) -> Block:
+    words, selection = context.words, together[0].selection
+    metric, field = words.metric(selection.metric), _field(selection)
+    panels = [_panel(context, chosen) for chosen in together]
+    summary = "; ".join(_in_words(panel, words("choice.test")) for panel in panels)
+    seeds = words.seeds(*(len(c.choice.seeds) for c in together if c.choice))
     return context.draw(
-        f"choice-{selection.name}",
-        sweep(values, series, metric, _field(selection)),
-        words("choice.caption", title=title, metric=metric, field=_field(selection), seeds=seeds),
-        words("choice.alt", metric=metric, field=_field(selection), summary=summary),
+        f"choice-{number}",
+        sweep(panels, metric, field),
+        words("choice.caption", metric=metric, field=field, seeds=seeds),
+        words("choice.alt", metric=metric, field=field, summary=summary),
     )
+
+
+def _panel(context: Context, chosen: Chosen) -> Panel:
+    words, results, selection = context.words, context.results, chosen.selection
+    tables = {"choice.test": results.arms, "choice.validation": results.validation}
+    return Panel(
+        title=context.text(selection.title) or selection.name,
+        values=[value_of(context, selection, name) for name in selection.arms],
+        series={
+            words(key): [over_seeds(table[n].metric(selection.metric)) for n in selection.arms]
+            for key, table in tables.items()
+        },
+        chosen=selection.arms.index(chosen.choice.chosen) if chosen.choice else None,
+    )
+
+
+def _in_words(panel: Panel, series: str) -> str:
+    pairs = zip(panel.values, panel.series[series], strict=True)
+    return f"{panel.title}: " + ", ".join(f"{value}: {share(i.mean)}" for value, i in pairs if i)
 
 
 def _table(context: Context, chosen: Chosen) -> Table:
@@ -109,8 +124,8 @@ def _table(context: Context, chosen: Chosen) -> Table:
         rows.append(
             (
                 value_of(context, selection, name),
-                share(inside.mean) if inside else "–",
-                share(outside.mean) if outside else "–",
+                mean_and_half(inside),
+                mean_and_half(outside),
                 str(chosen.choice.votes[name]),
             )
         )
@@ -119,6 +134,6 @@ def _table(context: Context, chosen: Chosen) -> Table:
         "choice.table_caption",
         title=context.text(selection.title),
         metric=words.metric(selection.metric),
-        share=f"{selection.validation:.0%}",
+        share=f"{100 * selection.validation:.3g} %",
     )
     return Table(header, tuple(rows), caption)

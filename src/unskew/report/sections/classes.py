@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from statistics import fmean
+
+from unskew.data.skew import describe_skew
 from unskew.evaluation.significance import Interval
 from unskew.report.context import Context
-from unskew.report.document import Block, Section
+from unskew.report.document import Block, Section, Table
 from unskew.report.figures.classes import class_accuracy, group_gap
 from unskew.report.figures.confusion import confusion_matrices
 from unskew.report.numbers import over_seeds, share
 from unskew.study.results import ArmResults
 
-MOST_ARMS, MOST_CLASSES, MOST_MATRICES = 4, 40, 4
+MOST_ARMS, MOST_CLASSES, MOST_COLUMNS, MOST_MATRICES = 4, 40, 12, 4
 
 
 def classes_section(context: Context) -> Section:
@@ -19,15 +22,47 @@ def classes_section(context: Context) -> Section:
     names = context.results.data["class_names"]
     if len(names) <= MOST_CLASSES:
         for model, arms in context.groups().items():
-            shown = dict(list(arms.items())[:MOST_ARMS])
+            shown = telling(arms)
             # Where training sets differ, the skewed one's counts are the ones worth seeing.
             counts = min((a.evaluations[0].train_counts for a in shown.values()), key=sum)
             figure = class_accuracy(names, shown, list(counts), words("classes.axis"))
-            caption = words("classes.caption", group=model, seeds=context.seeds_of(shown))
+            caption = words(
+                "classes.caption", group=context.model(model), seeds=context.seeds_of(shown)
+            )
             alt = words("classes.alt", arms=", ".join(shown))
             blocks.append(context.draw(f"classes-{model}", figure, caption, alt))
+    if len(names) <= MOST_COLUMNS and context.finished():
+        blocks.append(_table(context, names))
     blocks += _gap(context)
     return Section(words("section.classes"), tuple(blocks), "classes")
+
+
+def telling(arms: dict[str, ArmResults]) -> dict[str, ArmResults]:
+    """MOST_ARMS arms: one of each training set, remedy and network before any second one."""
+    firsts: dict[tuple[str, str, str], str] = {}
+    for label, arm in arms.items():
+        recipe = arm.arm.recipe
+        kind = describe_skew(recipe.skew), recipe.remedy, str(recipe.model_options)
+        firsts.setdefault(kind, label)
+    ordered = [*firsts.values(), *(label for label in arms if label not in firsts.values())]
+    chosen = ordered[:MOST_ARMS]
+    return {label: arm for label, arm in arms.items() if label in chosen}
+
+
+def _table(context: Context, names: list[str]) -> Table:
+    rows = []
+    for label, arm in context.finished().items():
+        cells = []
+        for k in range(len(names)):
+            recalls = [evaluation.class_accuracy[k] for evaluation in arm.evaluations]
+            known = [recall for recall in recalls if recall is not None]
+            cells.append(f"{fmean(known):.2f}" if known else "–")
+        rows.append((label, *cells))
+    words = context.words
+    seeds = context.seeds_of(context.finished())
+    return Table(
+        (words("results.arm"), *names), tuple(rows), words("classes.table_caption", seeds=seeds)
+    )
 
 
 def _gap(context: Context) -> list[Block]:
@@ -57,12 +92,14 @@ def _gap(context: Context) -> list[Block]:
 
 
 def confusion_section(context: Context) -> Section:
-    """Confusion matrices of the arms that comparisons start from."""
+    """Confusion matrices of the arms that are compared first."""
     words = context.words
     compared = context.results.study.expanded_comparisons()
-    wanted = list(dict.fromkeys(n for c in compared for pair in c.pairs for n in reversed(pair)))
-    chosen: dict[str, ArmResults] = context.finished(wanted or None)
-    shown = dict(list(chosen.items())[:MOST_MATRICES])
+    named = dict.fromkeys(n for c in compared for pair in c.pairs for n in reversed(pair))
+    wanted = list(named) or list(context.results.arms)
+    finished = [n for n in wanted if context.results.arms[n].evaluations][:MOST_MATRICES]
+    in_order = [n for n in context.results.arms if n in finished]
+    shown: dict[str, ArmResults] = context.finished(in_order)
     names = context.results.data["class_names"]
     if not shown:
         return Section(words("section.confusion"), ())

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from unskew.report.compared import Compared
 from unskew.report.context import Context
-from unskew.report.document import Block, Section, Table
+from unskew.report.document import Block, Heading, Section, Table
 from unskew.report.figures.differences import forest
-from unskew.report.numbers import is_share, p_value, points, unsigned
+from unskew.report.figures.style import wrapped
+from unskew.report.numbers import is_share, p_phrase, p_value, points, unsigned
 from unskew.study.spec import Comparison
 
 
@@ -18,7 +19,10 @@ def comparisons_section(
     for number, (comparison, pairs) in enumerate(compared, 1):
         shown = [pair for pair in pairs if pair.paired]
         if shown:
-            blocks += [_figure(context, number, comparison, shown), _table(context, comparison, shown)]
+            title = context.text(comparison.title)
+            blocks += [Heading(title)] if title else []
+            blocks.append(_figure(context, number, comparison, shown))
+            blocks.append(_table(context, comparison, shown))
     return Section(context.words("section.comparisons"), tuple(blocks), "comparisons")
 
 
@@ -27,9 +31,7 @@ def pair_label(context: Context, pair: Compared) -> str:
     return f"{context.label(pair.candidate)} − {context.label(pair.baseline)}"
 
 
-def _figure(
-    context: Context, number: int, comparison: Comparison, pairs: list[Compared]
-) -> Block:
+def _figure(context: Context, number: int, comparison: Comparison, pairs: list[Compared]) -> Block:
     words = context.words
     metric = words.metric(comparison.metric)
     differences = {
@@ -47,13 +49,18 @@ def _figure(
     return context.draw(
         f"comparison-{number}",
         forest(differences, axis, scale),
-        words("comparison.figure_caption", title=context.text(comparison.title), metric=metric),
+        words(
+            "comparison.figure_caption",
+            metric=metric,
+            seeds=words.seeds(*(len(pair.by_seed) for pair in pairs)),
+        ),
         words("comparison.figure_alt", metric=metric, summary=summary),
     )
 
 
 def _wrapped(context: Context, pair: Compared) -> str:
-    return f"{context.label(pair.candidate)}\n− {context.label(pair.baseline)}"
+    lines = context.label(pair.candidate), f"− {context.label(pair.baseline)}"
+    return "\n".join(wrapped(line, 40) for line in lines)
 
 
 def _table(context: Context, comparison: Comparison, pairs: list[Compared]) -> Table:
@@ -65,12 +72,16 @@ def _table(context: Context, comparison: Comparison, pairs: list[Compared]) -> T
         interval = "–"
         if low is not None and high is not None:
             interval = f"{points(low, metric)} … {points(high, metric)}"
+        bootstrap = "–"
+        if found.bootstrap is not None:
+            bootstrap = " … ".join(points(end, metric) for end in found.bootstrap)
         detectable = "–" if found.detectable is None else unsigned(found.detectable, metric)
         rows.append(
             (
                 pair_label(context, pair),
                 points(found.difference.mean, metric),
                 interval,
+                bootstrap,
                 p_value(found.wilcoxon),
                 p_value(pair.adjusted),
                 detectable,
@@ -79,9 +90,12 @@ def _table(context: Context, comparison: Comparison, pairs: list[Compared]) -> T
     key = "comparison.header" if is_share(comparison.metric) else "comparison.header_plain"
     caption = words(
         "comparison.caption",
-        title=context.text(comparison.title),
         metric=words.metric(comparison.metric),
         seeds=words.seeds(*(len(pair.by_seed) for pair in pairs)),
-        family=len(pairs),
     )
+    family = max(pair.family for pair in pairs)
+    if family:
+        fewest = min(len(pair.by_seed) for pair in pairs if pair.family)
+        smallest = p_phrase(2 / 2**fewest)
+        caption += " " + words("comparison.tests", family=family, smallest=smallest)
     return Table(tuple(words(key).split("|")), tuple(rows), caption)

@@ -4,39 +4,40 @@ from __future__ import annotations
 
 from unskew.report.compared import Compared
 from unskew.report.context import Context
-from unskew.report.document import Block, Bullets, Paragraph, Section
-from unskew.report.numbers import p_value, points, unsigned
+from unskew.report.document import Block, Bullets, Heading, Paragraph, Section
+from unskew.report.numbers import is_share, p_phrase, points, share, unsigned
 from unskew.report.sections.choice import Chosen, choice_sentence
-from unskew.report.sections.published import claim_sentences
+from unskew.report.sections.published import claim_sentences, other_data
 from unskew.study.spec import Comparison
 
-SEEDS_FOR_RANKS = 6
-"""With fewer, 2 / 2^n is above 5 % and no rank test over seeds can show anything."""
+ENOUGH_FOR_RANKS = 6
+"""With fewer seeds 2 / 2^n is above 5 % and no rank test over seeds can show anything."""
 
 
 def conclusions_section(
     context: Context, compared: list[tuple[Comparison, list[Compared]]], choices: list[Chosen]
 ) -> Section:
-    """A heading-like line for each comparison with a sentence for each of its pairs."""
-    blocks: list[Block] = []
+    """A heading for each comparison with a sentence for each of its pairs, then choices, claims."""
+    words, blocks = context.words, list[Block]()
     for comparison, pairs in compared:
-        title = context.text(comparison.title)
-        if title:
-            blocks.append(Paragraph(title))
-        blocks.append(Bullets(tuple(sentence(context, comparison, pair) for pair in pairs)))
+        blocks.append(Heading(context.text(comparison.title) or words("section.comparisons")))
+        blocks.append(Bullets(tuple(sentence(context, pair) for pair in pairs)))
     if choices:
+        blocks.append(Heading(words("section.choice")))
         blocks.append(Bullets(tuple(choice_sentence(context, chosen) for chosen in choices)))
     published = context.results.study.published
     if published and published.claims:
-        blocks.append(Paragraph(context.words("section.published")))
+        blocks.append(Heading(words("section.claims")))
+        blocks += other_data(context, published)
         blocks.append(Bullets(tuple(claim_sentences(context, published, choices))))
-    blocks += _on_seeds(context, compared)
-    return Section(context.words("section.conclusions"), tuple(blocks), "conclusions")
+    if blocks:
+        blocks += _on_seeds(context, compared)
+    return Section(words("section.conclusions"), tuple(blocks), "conclusions")
 
 
-def sentence(context: Context, comparison: Comparison, pair: Compared) -> str:
+def sentence(context: Context, pair: Compared) -> str:
     """One pair's verdict with its numbers."""
-    words, metric = context.words, comparison.metric
+    words, metric = context.words, pair.metric
     names = {
         "candidate": context.label(pair.candidate),
         "baseline": context.label(pair.baseline),
@@ -44,28 +45,35 @@ def sentence(context: Context, comparison: Comparison, pair: Compared) -> str:
     if pair.paired is None:
         return words("comparison.missing", **names)
     found = pair.paired.difference
-    signed = pair.verdict in ("none", "single")
+    unit = "words.points" if is_share(metric) else "words.plain"
+    chance = p_phrase(pair.adjusted)
+    if pair.family > 1:
+        chance = words("comparison.corrected", p=chance, family=pair.family)
     return words(
         f"comparison.{pair.verdict}",
         **names,
         metric=words.metric(metric),
-        difference=points(found.mean, metric) if signed else unsigned(found.mean, metric),
+        ours=share(pair.means[0]),
+        theirs=share(pair.means[1]),
+        difference=words(unit, value=points(found.mean, metric)),
         low=points(found.low, metric) if found.low is not None else "–",
         high=points(found.high, metric) if found.high is not None else "–",
         seeds=words.seeds(found.seeds),
-        p=p_value(pair.adjusted),
-        detectable=unsigned(pair.paired.detectable or 0.0, metric),
+        p=chance,
+        detectable=words(unit, value=unsigned(pair.paired.detectable or 0.0, metric)),
     )
 
 
-def _on_seeds(
-    context: Context, compared: list[tuple[Comparison, list[Compared]]]
-) -> list[Block]:
-    seeds = [len(p.by_seed) for _, pairs in compared for p in pairs if p.paired]
-    if not seeds or min(seeds) >= SEEDS_FOR_RANKS:
+def _on_seeds(context: Context, compared: list[tuple[Comparison, list[Compared]]]) -> list[Block]:
+    """What so many seeds can show at all."""
+    words = context.words
+    seeds = [len(pair.by_seed) for _, pairs in compared for pair in pairs if pair.paired]
+    if not seeds:
         return []
-    fewest = min(seeds)
-    if fewest < 2:
-        return [Paragraph(context.words("lead.one_seed"), note=True)]
-    text = context.words("lead.few_seeds", seeds=context.words.seeds(fewest), smallest=p_value(2 / 2**fewest))
-    return [Paragraph(text, note=True)]
+    tested = [count for count in seeds if count > 1]
+    if not tested:
+        return [Paragraph(words("lead.one_seed"), note=True)]
+    fewest = min(tested)
+    key = "lead.few_seeds" if fewest < ENOUGH_FOR_RANKS else "lead.enough_seeds"
+    smallest = p_phrase(2 / 2**fewest)
+    return [Paragraph(words(key, seeds=words.seeds(fewest), smallest=smallest), note=True)]

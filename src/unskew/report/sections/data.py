@@ -19,8 +19,12 @@ def skew_label(context: Context, slug: str) -> str:
     if isinstance(found, ExponentialSkew):
         return words("words.exponential", ratio=f"{found.imbalance_ratio:g}")
     names = [context.results.data["class_names"][k] for k in found.classes]
-    listed = names[0] if len(names) == 1 else f"{names[0]} … {names[-1]} ({len(names)})"
-    return words("words.step", classes=listed, keep=f"{found.keep:.3g}")
+    in_a_row = list(found.classes) == list(range(found.classes[0], found.classes[-1] + 1))
+    few = len(names) <= 3
+    listed = ", ".join(names) if few else f"{names[0]} … {names[-1]}"
+    if not (few or in_a_row):
+        listed += f" ({len(names)})"
+    return words("words.step", classes=listed, keep=f"{100 * found.keep:.3g} %")
 
 
 def data_section(context: Context) -> Section:
@@ -42,14 +46,14 @@ def data_section(context: Context) -> Section:
             words("data.counts_alt", summary=summary),
         )
     )
-    samples = {skew_label(context, skew): images for skew, images in context.results.samples.items()}
-    ordered = {label: samples[label] for label in counts if label in samples}
+    found = context.results.samples
+    ordered = {skew_label(context, skew): found[skew] for skew in data["skews"] if skew in found}
     blocks.append(
         context.draw(
             "samples",
             sample_grid(names, ordered, counts),
             words("data.samples_caption", before=next(iter(counts))),
-            words("data.samples_alt"),
+            words("data.samples_alt", summary=summary),
             bitmap=True,
         )
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from unskew.report.compared import LEVEL
 from unskew.report.context import Context
 from unskew.report.document import Block, Bullets, Section, Table
 from unskew.report.numbers import duration, setting
@@ -17,6 +18,7 @@ def method_section(context: Context) -> Section:
     sentences = [
         words("method.pairing", subset_seed=recipes[0].subset_seed),
         words("method.test"),
+        words("method.verdicts", level=f"{LEVEL:.0%}".replace("%", " %")),
         words("method.train_accuracy"),
     ]
     tables = (*results.arms.values(), *results.validation.values())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from unskew.report.context import Context
-from unskew.report.document import Block, Section, Table
+from unskew.report.document import Block, Heading, Paragraph, Section, Table
 from unskew.report.figures.network import network_diagram, stages
 
 
@@ -16,18 +16,23 @@ def networks_section(context: Context) -> Section:
     for name, model in context.results.models.items():
         layers = model["layers"]
         drawn = ", ".join(kind for kind, _ in stages(layers))
+        plain = name.split("(")[0]
+        shown = context.model(plain) + name[len(plain) :]
+        blocks.append(Heading(shown))
+        blocks.append(Paragraph(model["description"]))
         slug = "".join(c if c.isalnum() else "-" for c in name).strip("-")
         blocks.append(
             context.draw(
                 f"network-{slug}",
                 network_diagram(layers, image_shape),
-                words("networks.figure_caption", model=name),
-                words("networks.figure_alt", model=name, layers=drawn),
+                words("networks.figure_caption", model=shown),
+                words("networks.figure_alt", model=shown, layers=drawn),
             )
         )
         header = tuple(words("networks.header").split("|"))
-        caption = words("networks.caption", model=name, description=model["description"])
-        blocks.append(Table(header, _rows(layers, words("networks.total")), caption, 2))
+        caption = words("networks.caption", model=shown)
+        rows = _rows(layers, words("networks.total"))
+        blocks.append(Table(header, rows, caption, text_columns=2, sum_row=True))
     return Section(words("section.networks"), tuple(blocks), "networks")
 
 

@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 
 from unskew.evaluation.significance import mean_interval, paired_difference
 from unskew.report.context import Context
-from unskew.report.document import Block, Bullets, Paragraph, Section, Table
+from unskew.report.document import Block, Bullets, Heading, Paragraph, Section, Table
 from unskew.report.numbers import brackets, is_share, over_seeds, points, share
 from unskew.report.sections.choice import Chosen, value_of
 from unskew.study.spec import Claim, Published
@@ -18,6 +18,9 @@ def published_section(context: Context, published: Published, choices: list[Chos
     rows = []
     for figure in published.figures:
         found = over_seeds(results.arms[figure.arm].metric(figure.metric))
+        difference = "–"
+        if found:
+            difference = points(found.mean - figure.value, figure.metric)
         rows.append(
             (
                 context.label(figure.arm),
@@ -25,6 +28,7 @@ def published_section(context: Context, published: Published, choices: list[Chos
                 f"{figure.value:g}",
                 share(found.mean) if found else "–",
                 brackets(found),
+                difference,
                 str(found.seeds) if found else "0",
             )
         )
@@ -34,22 +38,29 @@ def published_section(context: Context, published: Published, choices: list[Chos
         header = tuple(words("published.header").split("|"))
         caption = words("published.caption", source=published.source, data=measured)
         blocks.append(Table(header, tuple(rows), caption, 2))
-    if published.data and published.data != measured:
-        blocks.append(
-            Paragraph(
-                words("published.other_data", published=published.data, measured=measured),
-                note=True,
-            )
-        )
+    blocks += other_data(context, published)
+    if published.claims:
+        blocks.append(Heading(words("section.claims")))
     sentences = claim_sentences(context, published, choices)
     if sentences:
         blocks.append(Bullets(tuple(sentences)))
     return Section(words("section.published"), tuple(blocks), "published")
 
 
-def claim_sentences(
-    context: Context, published: Published, choices: list[Chosen]
-) -> list[str]:
+def other_data(context: Context, published: Published) -> list[Block]:
+    """A note where what was published and what was measured are on different images."""
+    measured = context.results.data["name"]
+    if not published.data or _plain(published.data) == _plain(measured):
+        return []
+    text = context.words("published.other_data", published=published.data, measured=measured)
+    return [Paragraph(text, note=True)]
+
+
+def _plain(name: str) -> str:
+    return "".join(c for c in name.lower() if c.isalnum())
+
+
+def claim_sentences(context: Context, published: Published, choices: list[Chosen]) -> list[str]:
     """Each claim, whether it holds here, by which numbers, and what follows."""
     sentences = []
     for claim in published.claims:
@@ -88,9 +99,7 @@ def _judge(context: Context, claim: Claim, choices: list[Chosen]) -> tuple[bool 
     return _within(found.mean, claim), numbers
 
 
-def _judge_choice(
-    context: Context, claim: Claim, choices: list[Chosen]
-) -> tuple[bool | None, str]:
+def _judge_choice(context: Context, claim: Claim, choices: list[Chosen]) -> tuple[bool | None, str]:
     matching = [c for c in choices if fnmatchcase(c.selection.name, claim.selection or "")]
     if not matching or any(chosen.choice is None for chosen in matching):
         return None, ""
@@ -98,14 +107,16 @@ def _judge_choice(
     for chosen in matching:
         assert chosen.choice is not None
         arm = context.results.arms[chosen.choice.chosen]
-        values.append(value_of(context, chosen.selection, chosen.choice.chosen))
+        title = context.text(chosen.selection.title) or chosen.selection.name
+        values.append(f"{value_of(context, chosen.selection, chosen.choice.chosen)} ({title})")
         if claim.value is not None:
             verdicts.append(getattr(arm.arm.recipe, chosen.selection.field) == claim.value)
             continue
         metric = claim.metric or chosen.selection.metric
         base = context.results.arms[chosen.selection.baseline].metric(metric)
         gain = paired_difference(arm.metric(metric), base).difference.mean
-        gains.append(points(gain, metric))
+        unit = "words.points" if is_share(metric) else "words.plain"
+        gains.append(f"{context.words(unit, value=points(gain, metric))} ({title})")
         # A gain of 0.014 is published as "0.01 to 0.02": the bounds are rounded ones.
         verdicts.append(_within(round(gain, 2) if is_share(metric) else gain, claim))
     joined = context.words("words.and")

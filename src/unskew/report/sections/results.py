@@ -5,6 +5,7 @@ from __future__ import annotations
 from unskew.report.context import Context
 from unskew.report.document import Block, Paragraph, Section, Table
 from unskew.report.figures.curves import training_curves
+from unskew.report.figures.overview import overview
 from unskew.report.numbers import mean_and_half, over_seeds
 
 FIGURES = (
@@ -18,9 +19,13 @@ MOST = 7
 def results_section(context: Context) -> Section:
     """One table of all arms."""
     words, rows, blocks = context.words, [], list[Block]()
+    planned = context.results.planned
+    shown = _informative(context)
     for name, arm in context.results.arms.items():
-        figures = [mean_and_half(over_seeds(arm.metric(metric))) for metric in FIGURES]
-        rows.append((context.label(name), *figures, str(len(arm.evaluations))))
+        figures = [mean_and_half(over_seeds(arm.metric(metric))) for metric in shown]
+        done = len(arm.evaluations)
+        seeds = str(done) if done == planned else words("results.some", done=done, of=planned)
+        rows.append((context.label(name), *figures, seeds))
         if arm.diverged:
             blocks.append(
                 Paragraph(
@@ -34,9 +39,52 @@ def results_section(context: Context) -> Section:
                     note=True,
                 )
             )
-    header = tuple(words("results.header").split("|"))
-    table = Table(header, tuple(rows), words("results.caption"))
-    return Section(words("section.results"), (table, *blocks), "results")
+    names = [words(f"results.{metric}") for metric in shown]
+    header = (words("results.arm"), *names, words("results.seeds"))
+    caption = words("results.caption")
+    if "balanced_accuracy" not in shown:
+        caption += " " + words("results.balanced")
+    table = Table(header, tuple(rows), caption)
+    return Section(words("section.results"), (*_overview(context), table, *blocks), "results")
+
+
+def _informative(context: Context) -> list[str]:
+    """FIGURES without balanced accuracy where the test set makes it the same as accuracy."""
+    arms = context.results.arms.values()
+    same = all(
+        abs(evaluation.accuracy - evaluation.balanced_accuracy) < 5e-4
+        for arm in arms
+        for evaluation in arm.evaluations
+    )
+    return [metric for metric in FIGURES if not (same and metric == "balanced_accuracy")]
+
+
+def _overview(context: Context) -> list[Block]:
+    words, arms, study = context.words, context.finished(), context.results.study
+    if not arms:
+        return []
+    figures = study.published.figures if study.published else []
+    published = {
+        context.label(figure.arm): figure.value
+        for figure in figures
+        if figure.metric == "accuracy" and context.label(figure.arm) in arms
+    }
+    metric = words.metric("accuracy")
+    summary = "; ".join(
+        f"{label}: {mean_and_half(over_seeds(arm.metric('accuracy')))}"
+        for label, arm in arms.items()
+    )
+    caption = words("overview.caption", metric=metric, seeds=context.seeds_of(arms))
+    if published and study.published:
+        caption += " " + words("overview.published", data=study.published.data or "–")
+    return [
+        context.draw(
+            "overview",
+            overview(arms, "accuracy", published, metric, words("overview.label")),
+            caption,
+            words("overview.alt", metric=metric, summary=summary),
+        )
+    ]
 
 
 def curves_section(context: Context) -> Section:
@@ -53,7 +101,11 @@ def curves_section(context: Context) -> Section:
                 context.draw(
                     f"curves-{model}" + (f"-{part + 1}" if part else ""),
                     figure,
-                    words("curves.caption", group=model, seeds=context.seeds_of(shown)),
+                    words(
+                        "curves.caption",
+                        group=context.model(model),
+                        seeds=context.seeds_of(shown),
+                    ),
                     words("curves.alt", arms=", ".join(shown)),
                 )
             )

@@ -1,0 +1,176 @@
+"""The report of a finished, an unfinished and a hostile study; in a real browser where one is."""
+
+import json
+import re
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+import unskew.report
+from unskew.errors import UserError
+from unskew.evaluation.significance import paired_difference
+from unskew.report.catalogue import LANGUAGES
+from unskew.report.numbers import points
+from unskew.report.write import write_report
+from unskew.study.results import load_results
+
+WORDS = Path(unskew.report.__file__).parent / "words"
+
+
+@pytest.fixture
+def out(finished, tmp_path):
+    return shutil.copytree(finished, tmp_path / "out")
+
+
+def flat(language):
+    table = tomllib.loads((WORDS / f"{language}.toml").read_text("utf-8"))
+    return {f"{s}.{k}": text for s, part in table.items() for k, text in part.items()}
+
+
+def test_every_language_says_everything_with_the_same_placeholders():
+    reference = flat("en")
+    for language in LANGUAGES:
+        words = flat(language)
+        assert words.keys() == reference.keys()
+        for key, text in words.items():
+            theirs, ours = (sorted(re.findall(r"\{\w+\}", t)) for t in (reference[key], text))
+            assert ours == theirs, (language, key)
+            assert text.count("|") == reference[key].count("|")
+
+
+def test_every_message_is_used():
+    sources = "\n".join(p.read_text() for p in Path(unskew.report.__file__).parent.rglob("*.py"))
+    for key in flat("en"):
+        section = key.split(".")[0]
+        # Metrics and verdicts are looked up by their names.
+        by_rule = section in ("metric", "comparison") or key.startswith("results.")
+        assert by_rule or f'"{key}"' in sources, key
+
+
+def test_one_page_that_needs_nothing_beside_it(out):
+    page = write_report(out).read_text("utf-8")
+    assert not re.search(r'(src|href)="(?!data:|#)', page)
+    assert "http" not in re.sub(r'xmlns(:\w+)?="[^"]*"|"http://www\.w3\.org[^"]*"', "", page)
+    assert page.count("<svg") == len(re.findall(r'<svg role="img" aria-label="[^"]+', page))
+    assert "prefers-color-scheme: dark" in page
+    assert "@media print" in page
+    for title in ("Conclusions", "The data", "The networks", "Comparisons", "Class by class",
+                  "Choosing a setting", "Published and measured"):  # fmt: skip
+        assert f"<h2>{title}</h2>" in page
+
+
+def test_the_numbers_on_the_page_are_those_of_the_results(out):
+    page = write_report(out).read_text("utf-8")
+    results = load_results(out)
+    for arm in results.arms.values():
+        values = list(arm.metric("accuracy").values())
+        assert f"{sum(values) / len(values):.3f}" in page
+    a, b = (results.arms[n].metric("balanced_accuracy") for n in ("wd1e-3", "wd0"))
+    assert points(paired_difference(a, b).difference.mean) in page
+    assert "no rank test can fall below p = 0.50" in page.replace("\N{NO-BREAK SPACE}", " ")
+    assert "It learns.” — holds here" in page
+    assert "So it does." in page
+    assert "Skew helps.” — does not hold here" in page
+    assert "Of course not." in page
+
+
+def test_texts_from_outside_are_escaped(out):
+    for form in ("html", "md"):
+        text = write_report(out, form).read_text("utf-8")
+        assert "<script>" not in text
+        assert "alert(1)" in text
+
+
+def test_written_again_it_is_the_same(out):
+    first = write_report(out).read_bytes()
+    assert write_report(out).read_bytes() == first
+
+
+def test_figures_are_written_as_png_and_svg(out):
+    write_report(out)
+    names = {path.stem for path in (out / "figures").iterdir()}
+    assert {"class-counts", "samples", "curves-cnn", "comparison-1", "confusion",
+            "minority-majority", "choice-1", "overview", "network-cnn"} <= names  # fmt: skip
+    for name in names:
+        with Image.open(out / "figures" / f"{name}.png") as image:
+            assert image.width > 600
+        assert (out / "figures" / f"{name}.svg").read_text("utf-8").startswith("<?xml")
+
+
+def test_chinese_and_markdown(out):
+    page = write_report(out, "html", "zh").read_text("utf-8")
+    assert '<html lang="zh">' in page
+    assert "小型研究" in page
+    assert "衰减 1e-3" in page
+    text = write_report(out, "md").read_text("utf-8")
+    assert text.startswith("# A tiny study")
+    for figure in re.findall(r"\]\((figures/[^)]+)\)", text):
+        assert (out / figure).exists()
+
+
+def test_an_unfinished_study_says_what_is_missing(out):
+    for run in list((out / "runs").iterdir()):
+        recipe = (run / "recipe.toml").read_text()
+        if "seed = 1" in recipe and "subset_seed = 1" not in recipe:
+            shutil.rmtree(run)
+    page = write_report(out).read_text("utf-8")
+    assert "3 of 6 runs are not over yet" in page
+    assert "from one seed; nothing can be said about chance" in page
+    for run in (out / "runs").iterdir():
+        shutil.rmtree(run)
+    assert "6 of 6 runs are not over yet" in write_report(out).read_text("utf-8")
+
+
+def test_a_diverged_run_is_told_and_counts_in_no_figure(out):
+    results = load_results(out)
+    run = results.arms["full"].runs[0]
+    path = out / "runs" / run.outcome.run_id / "run.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"outcome": "diverged"}))
+    page = write_report(out).read_text("utf-8")
+    assert "1 of 2 runs diverged" in page
+
+
+def test_what_is_no_study(tmp_path, out):
+    with pytest.raises(UserError, match=r"is no study's folder \(it has no study.toml"):
+        write_report(tmp_path)
+    with pytest.raises(UserError, match="no format 'pdf'"):
+        write_report(out, "pdf")
+    with pytest.raises(UserError, match="no language 'fr'"):
+        write_report(out, "html", "fr")
+    (out / "data.json").write_text("{")
+    with pytest.raises(UserError, match="damaged"):
+        write_report(out)
+
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+@pytest.mark.parametrize("width", [1200, 390])
+def test_a_browser_shows_it_without_a_sideways_scroll(out, tmp_path, width):
+    page = write_report(out)
+    # The page tells its own width through its title, which the browser prints with the DOM.
+    probe = tmp_path / "probe.html"
+    script = (
+        "<script>document.title = 'w' + (document.documentElement.scrollWidth - innerWidth)"
+        "</script></body>"
+    )
+    probe.write_text(page.read_text("utf-8").replace("</body>", script), "utf-8")
+    shot = tmp_path / "shot.png"
+    common = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
+              "--disable-background-networking", "--disable-component-update",
+              f"--user-data-dir={tmp_path}/profile", f"--window-size={width},900"]  # fmt: skip
+    dom = subprocess.run(
+        [*common, "--dump-dom", probe.as_uri()], capture_output=True, text=True, timeout=120
+    ).stdout
+    assert int(re.search(r"<title>w(-?\d+)</title>", dom)[1]) <= 0
+    subprocess.run(
+        [*common, f"--screenshot={shot}", page.as_uri()], capture_output=True, timeout=120
+    )
+    with Image.open(shot) as image:
+        # Something is drawn: text on paper, not one flat colour.
+        assert len(image.convert("L").getcolors()) > 20
