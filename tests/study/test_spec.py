@@ -1,6 +1,6 @@
 import pytest
 
-from tests.study.conftest import TEXT
+from tests.tiny_study import TEXT
 from unskew.errors import UserError
 from unskew.study.plan import plan
 from unskew.study.spec import Study, shipped_studies

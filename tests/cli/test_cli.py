@@ -1,0 +1,147 @@
+"""The command line as users meet it: what it prints, where, and with which exit code."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from tests.tiny_study import TEXT
+
+
+def unskew(*arguments, cwd=None, **environment):
+    return subprocess.run(
+        [sys.executable, "-m", "unskew", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        timeout=300,
+        env=os.environ | {"NO_COLOR": "1", "COLUMNS": "200"} | environment,
+    )
+
+
+@pytest.mark.parametrize(
+    "verb", [(), ("study",), ("train",), ("report",), ("models",), ("models", "show"), ("data",)]
+)
+def test_every_verb_has_help_with_examples(verb):
+    done = unskew(*verb, "--help")
+    assert done.returncode == 0
+    assert "Usage" in done.stdout
+    if verb and verb != ("models",):
+        assert "Example" in done.stdout
+
+
+def test_help_imports_nothing_heavy():
+    code = "import sys; sys.argv = ['unskew', '--help']\n" \
+           "from unskew.cli.main import main\n" \
+           "try:\n    main()\nexcept SystemExit:\n    pass\n" \
+           "print(sorted({m.split('.')[0] for m in sys.modules} & " \
+           "{'torch', 'numpy', 'scipy', 'sklearn', 'matplotlib', 'pydantic', 'PIL'}))"  # fmt: skip
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip().endswith("[]")
+
+
+def test_train_writes_what_a_studys_run_writes_and_prints_json(squares, tmp_path):
+    out = tmp_path / "out"
+    arguments = ("train", "--data", squares, "--epochs", 2, "--batch-size", 40, "--skew",
+                 "step:0-1:0.5", "--remedy", "oversample_augmented", "--remedy-option",
+                 "oversample_augmented.noise=0.2", "--out", out, "--json")  # fmt: skip
+    done = unskew(*arguments)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["outcome"] == "finished"
+    assert told["evaluation"]["train_counts"] == [30, 30, 60, 60]
+    folder = out / "runs" / told["run"]
+    assert {p.name for p in folder.iterdir()} >= {
+        "recipe.toml", "history.csv", "losses.csv", "model.safetensors", "evaluation.json",
+    }  # fmt: skip
+    again = unskew("train", "--recipe", folder / "recipe.toml", "--out", tmp_path / "b", "--json")
+    assert json.loads(again.stdout)["run"] == told["run"]
+    assert json.loads(again.stdout)["evaluation"] == told["evaluation"]
+    table = unskew(*arguments[:-1])
+    assert "class 3" in table.stdout
+    assert "\x1b[" not in table.stdout
+
+
+def test_study_then_report(squares, tmp_path):
+    (tmp_path / "tiny.toml").write_text(TEXT)
+    done = unskew("study", "tiny.toml", "--data", squares, "--seeds", 1, "--set", "momentum=0.5",
+                  "--lang", "zh", cwd=tmp_path)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "report: unskew-tiny/report.html"
+    assert "小型研究" in (tmp_path / "unskew-tiny/report.html").read_text("utf-8")
+    again = unskew("report", "unskew-tiny", "--format", "md", "--json", cwd=tmp_path)
+    assert json.loads(again.stdout) == {"report": "unskew-tiny/report.md"}
+
+
+def test_models():
+    names = json.loads(unskew("models", "list", "--json").stdout)
+    assert {"cnn", "lstm", "resnet32"} <= names.keys()
+    shown = unskew("models", "show", "cnn")
+    assert "814,826" in shown.stdout
+    told = json.loads(unskew("models", "show", "lstm", "--classes", 4, "--json").stdout)
+    assert told["layers"][-1]["output_shape"] == [4]
+
+
+def test_data_lists_and_clears(squares, tmp_path):
+    own = {"UNSKEW_CACHE": str(tmp_path / "cache")}
+    unskew("train", "--data", squares, "--epochs", 1, "--batch-size", 40, "--out", tmp_path, **own)
+    told = json.loads(unskew("data", "--json", **own).stdout)
+    assert [c["name"] for c in told["cached"]] == ["squares"]
+    assert told["cached"][0]["bytes"] > 200_000
+    assert "squares" in unskew("data", **own).stdout
+    assert "removed squares" in unskew("data", "clear", "squares", **own).stderr
+    assert json.loads(unskew("data", "list", "--json", **own).stdout)["cached"] == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["study", "nope"], "no study 'nope'"),
+        (["study", "coursework", "--data", "/nowhere"], "no data at '/nowhere'"),
+        (["study", "coursework", "--epochs", "0"], "epochs = 0"),
+        (["study", "coursework", "--lang", "fr"], "no language 'fr'"),
+        (["study", "coursework", "--set", "weight_decay=1"], "weight_decay cannot be set"),
+        (["study", "coursework", "--set", "nonsense"], "write it as name=value"),
+        (["train", "--data", "/nowhere"], "no data at '/nowhere'"),
+        (["train", "--model", "cnm"], "did you mean 'cnn'"),
+        (["train", "--weight-decay=-1"], "weight_decay = -1"),
+        (["train", "--epochs", "0"], "epochs = 0"),
+        (["train", "--batch-size", "99999"], "batch_size 99999 is larger than"),
+        (["train", "--skew", "stairs"], "'stairs' is no skew"),
+        (["train", "--remedy", "prayer"], "unknown remedy 'prayer'"),
+        (["train", "--recipe", "/nowhere.toml"], "cannot read the recipe /nowhere.toml"),
+        (["report", "/nowhere"], "/nowhere is no study's folder"),
+        (["models", "show", "vit"], "unknown model 'vit'"),
+        (["data", "clear", "nothing"], "nothing called 'nothing' is cached"),
+    ],
+)
+def test_a_mistake_is_one_sentence_exit_code_2_and_nothing_written(arguments, words, tmp_path):
+    done = unskew(*arguments, cwd=tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_diverged_run_exits_with_1_and_says_why(squares, tmp_path):
+    done = unskew("train", "--data", squares, "--lr", "1e20", "--epochs", 20, "--batch-size", 40,
+                  "--out", tmp_path)  # fmt: skip
+    assert done.returncode == 1
+    assert "lower the learning rate" in done.stderr
+
+
+def test_a_damaged_file_in_a_users_folder_is_counted_or_refused(squares, tmp_path):
+    folder = tmp_path / "photos"
+    shutil.unpack_archive(squares, folder)
+    (folder / "train" / "class 0" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    options = ("train", "--data", folder, "--epochs", 1, "--batch-size", 40, "--out", tmp_path)
+    done = unskew(*options)
+    assert done.returncode == 0
+    assert "1 files were skipped" in done.stderr
+    strict = unskew(*options, "--strict")
+    assert strict.returncode == 2
+    assert "broken.png" in strict.stderr
