@@ -3,11 +3,18 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from unskew.data.augment import PADDING, draw_crops, draw_flips, flip, pad_and_crop, rotate_and_noise
+from tests.conftest import make_images
+from unskew.data.augment import (
+    PADDING,
+    draw_crops,
+    draw_flips,
+    flip,
+    pad_and_crop,
+    rotate_and_noise,
+)
 from unskew.data.batches import Batches, View, whole
 from unskew.data.normalise import channel_statistics
 from unskew.data.policy import EpochAugmentation
-from tests.conftest import make_images
 
 IMAGES = torch.arange(5 * 3 * 8 * 8).reshape(5, 3, 8, 8).float()
 

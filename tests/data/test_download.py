@@ -65,7 +65,12 @@ class Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def server(monkeypatch, tmp_path):
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.content, server.ranges, server.cuts, server.resumes = cifar_archive("python"), [], 0, True
+    server.content, server.ranges, server.cuts, server.resumes = (
+        cifar_archive("python"),
+        [],
+        0,
+        True,
+    )
     threading.Thread(target=server.serve_forever, daemon=True).start()
     monkeypatch.setenv("UNSKEW_CIFAR10_URL", f"http://127.0.0.1:{server.server_port}/c.tar.gz")
     monkeypatch.setenv("UNSKEW_CIFAR10_MD5", hashlib.md5(server.content).hexdigest())

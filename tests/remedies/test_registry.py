@@ -48,7 +48,7 @@ def test_every_draw_is_valid_and_follows_from_the_generator_alone(name):
         return
     assert first.indices.dtype == np.int64
     assert (first.indices == again.indices).all()
-    assert 0 <= first.indices.min()
+    assert first.indices.min() >= 0
     assert first.indices.max() < len(LABELS)
     other = remedy.draw(FACTS, 1, stream(1, "order", 1))
     assert len(other.indices) != len(first.indices) or (other.indices != first.indices).any()
@@ -58,9 +58,7 @@ def test_every_draw_is_valid_and_follows_from_the_generator_alone(name):
 def test_every_transform_keeps_shapes_and_leaves_its_input_alone(name):
     images = torch.randn(8, 3, 16, 16).to(memory_format=torch.channels_last)
     before = images.clone()
-    batch = Batch(
-        images, torch.arange(8) % 3, torch.arange(8), copies=torch.arange(8) % 2 == 0
-    )
+    batch = Batch(images, torch.arange(8) % 3, torch.arange(8), copies=torch.arange(8) % 2 == 0)
     changed = make_remedy(name).transform(batch, FACTS, stream(0, "t", 0))
     again = make_remedy(name).transform(batch, FACTS, stream(0, "t", 0))
     assert changed.images.shape == images.shape

@@ -69,7 +69,9 @@ def test_two_runs_of_a_study_give_the_same_weights(finished, tiny, tmp_path, dat
         assert (finished / name).read_bytes() == (tmp_path / "out" / name).read_bytes()
 
 
-def test_a_folder_of_another_study_or_of_anything_else_is_left_alone(finished, tiny, tmp_path, data):
+def test_a_folder_of_another_study_or_of_anything_else_is_left_alone(
+    finished, tiny, tmp_path, data
+):
     before = (finished / "study.toml").read_bytes()
     with pytest.raises(UserError, match="holds the study 'tiny' with other settings"):
         execute_study(tiny.override(recipe={"epochs": 3}), data, finished)

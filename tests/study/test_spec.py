@@ -70,7 +70,7 @@ def test_faults_are_one_sentence_that_names_the_file(old, new, words):
 
 
 def test_a_study_that_is_not_there_lists_those_that_are():
-    with pytest.raises(UserError, match="no study 'nope': .*coursework"):
+    with pytest.raises(UserError, match=r"no study 'nope': .*coursework"):
         Study.load("nope")
 
 

@@ -209,7 +209,9 @@ def test_a_second_stage_trains_the_classifier_alone(splits, monkeypatch):
     for _ in trainer.epoch():
         pass
     assert trainer.finished
-    changed = {key for key, value in weights(trainer).items() if not torch.equal(value, before[key])}
+    changed = {
+        key for key, value in weights(trainer).items() if not torch.equal(value, before[key])
+    }
     assert changed == {"classifier.weight", "classifier.bias"}
     first, second = trainer.state.history.epochs[-2:]
     assert (first.stage, second.stage) == ("first", "second")

@@ -40,9 +40,7 @@ def progress_bars() -> Progress:
     )
 
 
-def open_with_progress(
-    data: str, *, strict: bool = False, image_size: int | None = None
-) -> Splits:
+def open_with_progress(data: str, *, strict: bool = False, image_size: int | None = None) -> Splits:
     """Open a data set, showing what takes time; its notes go to standard error."""
     from unskew.data.sources import open_data
 

@@ -9,6 +9,7 @@ import typer
 
 from unskew.cli.console import interruptible, print_json, stderr, stdout
 
+
 def study(
     name: Annotated[
         str, typer.Argument(help="coursework, readings, ..., or the path of a study file.")

@@ -63,9 +63,7 @@ def train(
     ] = False,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     out: Annotated[Path | None, typer.Option(help="Folder to write; unskew-train if none.")] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the evaluation as JSON.")
-    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the evaluation as JSON.")] = False,
 ) -> None:
     """Train one network and write its folder: recipe, history, weights, evaluation.
 

@@ -47,9 +47,7 @@ def pad_and_crop(images: Tensor, offsets: Tensor) -> Tensor:
     return cut.permute(0, 3, 1, 2)
 
 
-def rotate_and_noise(
-    images: Tensor, degrees: Tensor, noise: Tensor, strength: float
-) -> Tensor:
+def rotate_and_noise(images: Tensor, degrees: Tensor, noise: Tensor, strength: float) -> Tensor:
     """Images turned about their centre, zeros moving in, with noise on top.
 
     Parameters

@@ -1,4 +1,4 @@
-"""Decoded images on disk, memory-mapped: built once, opened in milliseconds, shared by processes."""
+"""Decoded images on disk: built once, memory-mapped in milliseconds, shared by processes."""
 
 from __future__ import annotations
 
@@ -101,15 +101,15 @@ def _open(folder: Path, name: str) -> Splits:
     try:
         meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
         names = tuple(meta["class_names"])
-        halves = [
+        train, test = (
             ImageSet(
                 np.load(folder / f"{half}-images.npy", mmap_mode="r", allow_pickle=False),
                 np.load(folder / f"{half}-labels.npy", allow_pickle=False),
                 names,
             )
             for half in ("train", "test")
-        ]
-        return Splits(name, *halves, meta["fingerprint"], tuple(meta["notes"]))
+        )
+        return Splits(name, train, test, meta["fingerprint"], tuple(meta["notes"]))
     except (OSError, ValueError, KeyError) as error:
         raise UserError(
             f"the cached images in {folder} are damaged ({error}): run `unskew data clear`"
@@ -123,8 +123,8 @@ def fingerprint(train: ImageSet, test: ImageSet) -> str:
     digest = hashlib.blake2b(json.dumps(train.class_names).encode(), digest_size=16)
     for images in (train, test):
         digest.update(str(images.images.shape).encode())
-        digest.update(np.ascontiguousarray(images.images))
-        digest.update(np.ascontiguousarray(images.labels))
+        digest.update(np.ascontiguousarray(images.images).data)
+        digest.update(np.ascontiguousarray(images.labels).data)
     return digest.hexdigest()
 
 

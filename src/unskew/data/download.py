@@ -61,9 +61,7 @@ def download(
 def file_md5(path: Path) -> str:
     """MD5 of a file, in hex; for telling a damaged download, not for security."""
     with path.open("rb") as file:
-        return hashlib.file_digest(
-            file, lambda: hashlib.md5(usedforsecurity=False)
-        ).hexdigest()
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
 def _fetch(url: str, part: Path, progress: Callable[[str, int, int], None] | None) -> None:

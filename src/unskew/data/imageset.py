@@ -38,7 +38,7 @@ class ImageSet:
                 f"not {self.labels.dtype} {self.labels.shape}"
             )
         if len(self.labels) and not (
-            0 <= self.labels.min() and self.labels.max() < len(self.class_names)
+            self.labels.min() >= 0 and self.labels.max() < len(self.class_names)
         ):
             raise ValueError(f"labels must lie in [0, {len(self.class_names)})")
 

@@ -35,9 +35,7 @@ def expected_calibration_error(probabilities: Probabilities, labels: Labels) -> 
 def classwise_calibration_error(probabilities: Probabilities, labels: Labels) -> float:
     """Mean over classes of the gap of each class's probability (Kull et al. 2019, section 2)."""
     classes = probabilities.shape[1]
-    return float(
-        np.mean([binned_gap(probabilities[:, k], labels == k) for k in range(classes)])
-    )
+    return float(np.mean([binned_gap(probabilities[:, k], labels == k) for k in range(classes)]))
 
 
 def binned_gap(confidence: NDArray[np.float64], happened: NDArray[np.bool_]) -> float:

@@ -47,9 +47,7 @@ def choose(validation: Scores, test: Scores) -> Choice | None:
     ----------
     validation, test: the same candidates, in the order they should be preferred.
     """
-    complete = [
-        set(scores) for table in (validation, test) for scores in table.values()
-    ]
+    complete = [set(scores) for table in (validation, test) for scores in table.values()]
     seeds = sorted(set.intersection(*complete)) if complete else []
     if not seeds:
         return None

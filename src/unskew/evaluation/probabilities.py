@@ -9,9 +9,7 @@ from numpy.typing import NDArray
 def log_softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
     """Logarithms of probabilities, float64 (N, K), of logits of any size."""
     shifted = logits - logits.max(axis=1, keepdims=True)
-    normalised: NDArray[np.float64] = shifted - np.log(
-        np.exp(shifted).sum(axis=1, keepdims=True)
-    )
+    normalised: NDArray[np.float64] = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
     return normalised
 
 

@@ -63,7 +63,7 @@ class PairedDifference:
 
     @property
     def verdict(self) -> str:
-        """"better", "worse" or "no evidence": whether the t interval is clear of zero.
+        """ "better", "worse" or "no evidence": whether the t interval is clear of zero.
 
         The interval is the criterion, and not a rank test, because with five seeds or fewer no
         rank test can reach 5 %; its p and the smallest it could reach are told beside it.

@@ -69,7 +69,5 @@ class Block(nn.Module):
         shortcut = images
         if self.widening:
             half = self.widening // 2
-            shortcut = F.pad(
-                images[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, half, half)
-            )
+            shortcut = F.pad(images[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, half, half))
         return F.relu(self.residual(images) + shortcut)

@@ -64,7 +64,11 @@ def _check_pair(first: Remedy, second: Remedy) -> None:
             )
     if "objective" in first.overrides() | second.overrides():
         for owner, other in ((first, second), (second, first)):
-            if "objective" in owner.overrides() and "transform" in other.overrides() and owner.views:
+            if (
+                "objective" in owner.overrides()
+                and "transform" in other.overrides()
+                and owner.views
+            ):
                 raise UserError(
                     f"remedy {owner.name!r} needs whole images of one class each, which "
                     f"{other.name!r} mixes or changes: choose one"

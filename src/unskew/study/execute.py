@@ -17,8 +17,8 @@ from unskew.study.plan import PlannedRun, plan
 from unskew.study.progress import StudyProgress
 from unskew.study.spec import Study
 from unskew.study.store import Store
-from unskew.training.shown import check_fits
 from unskew.study.worker import Data, Over, Task, Told, work
+from unskew.training.shown import check_fits
 
 ATTEMPTS = 2
 """Times a run is tried whose worker dies (killed for memory, say) before it counts as failed."""

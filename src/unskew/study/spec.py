@@ -226,8 +226,8 @@ class Study(_Part):
                 if comparison.baseline is not None:
                     baseline = fill(comparison.baseline, values)
                     pairs += [(fill(c, values), baseline) for c in comparison.candidates]
-            changes = {"pairs": pairs, "baseline": None, "candidates": [], "grid": {}}
-            found.append(comparison.model_copy(update=changes))
+            plain = {"pairs": pairs, "baseline": None, "candidates": list[str](), "grid": Grid()}
+            found.append(comparison.model_copy(update=plain))
         return found
 
     def _titled(self, text: dict[str, str], values: dict[str, Any]) -> dict[str, str]:

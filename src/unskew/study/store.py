@@ -38,7 +38,9 @@ class Store:
         self.out = out
         path = out / "study.toml"
         if path.exists():
-            _refuse_another(out, Study.from_toml(path.read_text(encoding="utf-8"), str(path)), study)
+            _refuse_another(
+                out, Study.from_toml(path.read_text(encoding="utf-8"), str(path)), study
+            )
         elif out.exists() and any(out.iterdir()):
             raise UserError(
                 f"{out} holds files that are no study's: name an empty or new folder with --out"

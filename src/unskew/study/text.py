@@ -7,7 +7,8 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator
 
 Text = Annotated[
-    dict[str, str], BeforeValidator(lambda value: {"en": value} if isinstance(value, str) else value)
+    dict[str, str],
+    BeforeValidator(lambda value: {"en": value} if isinstance(value, str) else value),
 ]
 """A text by language ("en", "zh"); a plain string is English."""
 

@@ -53,6 +53,4 @@ class Criterion:
         return total / norm
 
     def _cross_entropy(self, logits: Tensor, labels: Tensor) -> Tensor:
-        return F.cross_entropy(
-            logits, labels, reduction="none", label_smoothing=self._smoothing
-        )
+        return F.cross_entropy(logits, labels, reduction="none", label_smoothing=self._smoothing)

@@ -132,9 +132,7 @@ def load_evaluation(folder: Path) -> Evaluation:
     return Evaluation.from_json((folder / "evaluation.json").read_text(encoding="utf-8"))
 
 
-def _train(
-    trainer: Trainer, folder: Path, listen: Callable[[Event], None]
-) -> tuple[str, str]:
+def _train(trainer: Trainer, folder: Path, listen: Callable[[Event], None]) -> tuple[str, str]:
     checkpoint = folder / "checkpoint.safetensors"
     if checkpoint.exists():
         trainer.restore(load_state(checkpoint))

@@ -19,9 +19,11 @@ def enter_stage(network: nn.Module, stage: Stage, seed: int, index: int) -> None
         return
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed * 1_000 + index)
-        for module in network.classifier.modules():  # type: ignore[union-attr]
-            if hasattr(module, "reset_parameters"):
-                module.reset_parameters()
+        classifier = network.classifier
+        assert isinstance(classifier, nn.Module)
+        for module in classifier.modules():
+            if reset := getattr(module, "reset_parameters", None):
+                reset()
 
 
 def hold_frozen(network: nn.Module, stage: Stage) -> None:

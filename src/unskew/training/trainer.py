@@ -88,7 +88,7 @@ class Trainer:
             )
             self.remedy.prepare(network, self.facts)
             auxiliary = self.remedy.auxiliary(self.facts)
-        network.to(device, memory_format=torch.channels_last)
+        network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         if auxiliary is not None:
             auxiliary.to(device)
         self.stages = self.remedy.stages(recipe.epochs)
@@ -180,7 +180,7 @@ class Trainer:
                 )
                 logits = state.network(batch.images) if special is None else special[1]
             loss = criterion(logits, batch) if special is None else special[0]
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             right = (logits.detach().argmax(dim=1) == batch.labels).sum()
             return loss.detach()
 

@@ -64,7 +64,7 @@ def is_official(path: Path) -> bool:
 
 
 def variant(path: Path) -> str:
-    """"binary" or "python", by the name of the archive or what the folder holds."""
+    """ "binary" or "python", by the name of the archive or what the folder holds."""
     if path.is_dir():
         return "binary" if (path / "data_batch_1.bin").exists() else "python"
     return "binary" if "binary" in path.name else "python"

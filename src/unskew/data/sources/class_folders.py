@@ -59,8 +59,10 @@ def read_class_folders(
     ------
     UserError: nothing or too little is in it, an archive is damaged, halves disagree.
     """
-    told = (lambda done, total: progress("decoding images", done, total)) if progress else (
-        lambda done, total: None
+    told = (
+        (lambda done, total: progress("decoding images", done, total))
+        if progress
+        else (lambda done, total: None)
     )
     size = image_size or _common_size(path)
     piles: dict[str, _Pile] = {"train": _Pile(), "test": _Pile(), "": _Pile()}
@@ -197,4 +199,6 @@ def _shared_images(train: ImageSet, test: ImageSet) -> list[str]:
     shared = sum(digest in seen for digest in digests(test))
     if not shared:
         return []
-    return [f"{shared} of the test images are also among the training images: accuracy is flattered"]
+    return [
+        f"{shared} of the test images are also among the training images: accuracy is flattered"
+    ]

@@ -46,9 +46,9 @@ def archive_stem(path: Path) -> str:
     return path.name[: -len(ending)]
 
 
-def members(path: Path, told: Callable[[int, int], None] = lambda done, total: None) -> Iterator[
-    Member
-]:
+def members(
+    path: Path, told: Callable[[int, int], None] = lambda done, total: None
+) -> Iterator[Member]:
     """All plain files of a folder or archive, hidden ones left out.
 
     Parameters
@@ -136,7 +136,7 @@ def _tar_stream(path: Path, raw: io.BufferedReader) -> tarfile.TarFile:
             import zstandard
         except ImportError:
             raise MissingExtraError("zstandard", "zstd", f"read {path.name}") from None
-        return tarfile.open(fileobj=_ZstdErrors(zstandard, raw), mode="r|")  # type: ignore[call-overload,no-any-return]
+        return tarfile.open(fileobj=_ZstdErrors(zstandard, raw), mode="r|")
     return tarfile.open(fileobj=raw, mode="r|*")
 
 
