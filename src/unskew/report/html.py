@@ -50,8 +50,11 @@ def to_html(document: Document, drawn: dict[str, str], figures: Path) -> str:
 
 
 def bound(text: str) -> str:
-    """The text with spaces that no line may break at: around a sign, before a per cent."""
-    text = re.sub(r" ([=<±−]) (?=\S)", "\N{NO-BREAK SPACE}\\1\N{NO-BREAK SPACE}", text)
+    """The text with spaces that no line may break at: around a sign, before a per cent,
+    within 1e-3."""
+    text = re.sub(r" ([=<±]) (?=\S)", "\N{NO-BREAK SPACE}\\1\N{NO-BREAK SPACE}", text)
+    text = re.sub(r"− (?=\S)", "−\N{NO-BREAK SPACE}", text)
+    text = re.sub(r"(?<=\de)-(?=\d)", "-\N{WORD JOINER}", text)
     return text.replace(" %", "\N{NO-BREAK SPACE}%")
 
 

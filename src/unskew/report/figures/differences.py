@@ -19,7 +19,8 @@ def forest(
     axis: label of the axis.
     scale: what figures are multiplied by; 100 turns shares into percentage points.
     """
-    figure = new_figure(0.75 + 0.34 * len(differences))
+    lines = max(label.count("\n") + 1 for label in differences)
+    figure = new_figure(0.75 + (0.08 + 0.14 * lines) * len(differences))
     ax = figure.subplots()
     ax.axvline(0, color=INK, linewidth=0.8)
     for row, (interval, seeds) in enumerate(differences.values()):

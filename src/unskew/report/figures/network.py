@@ -47,13 +47,16 @@ def network_diagram(layers: list[dict[str, Any]], image_shape: list[int]) -> Fig
     rows = [blocks[start : start + PER_ROW] for start in range(0, len(blocks), PER_ROW)]
     figure = new_figure(1.75 * len(rows) + 0.1, width=_width(min(len(blocks), PER_ROW)))
     axes = figure.subplots(len(rows), 1, squeeze=False)[:, 0]
-    for row, (ax, shown) in enumerate(zip(axes, rows, strict=True)):
+    for ax, shown in zip(axes, rows, strict=True):
         ax.set_axis_off()
         ax.set_xlim(0, len(rows[0]))
         ax.set_ylim(-1.02, 0.68)
         for place, (kind, shape) in enumerate(shown):
-            following = place < len(shown) - 1 or row < len(rows) - 1
-            _block(ax, place + 0.5, kind, shape, float(height), following)
+            _block(ax, place + 0.5, kind, shape, float(height))
+        widths = [_measure(shape, float(height))[1] for _, shape in shown]
+        for place in range(len(shown) - 1):
+            ends = place + 0.54 + widths[place] / 2, place + 1.46 - widths[place + 1] / 2
+            ax.plot(ends, [0, 0], color=INK, linewidth=0.7)
     return figure
 
 
@@ -71,9 +74,7 @@ def _without_repeats(drawn: list[Stage]) -> list[Stage]:
     return [(f"{k} × {kind}" if k > 1 else kind, shape) for (kind, shape), k in merged]
 
 
-def _block(
-    ax: Axes, x: float, kind: str, shape: tuple[int, ...], largest: float, arrow: bool
-) -> None:
+def _block(ax: Axes, x: float, kind: str, shape: tuple[int, ...], largest: float) -> None:
     tall, wide = _measure(shape, largest)
     family = kind.split("× ")[-1].split(" ")[0].rstrip(",")
     tint = colour(TINTS.get(family, 6))
@@ -87,8 +88,6 @@ def _block(
                 facecolor=tint, alpha=0.85, linewidth=0,
             )
         )  # fmt: skip
-    if arrow:
-        ax.plot([x + wide / 2 + 0.05, x + 0.9 - wide / 8], [0, 0], color=INK, linewidth=0.7)
     label = "×".join(map(str, shape))
     ax.text(x, tall / 2 + 0.05, label, ha="center", va="bottom", fontsize=7)
     ax.text(x, -0.56, _lines(kind), ha="center", va="top", fontsize=7, linespacing=1.35)

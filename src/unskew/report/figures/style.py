@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unicodedata import east_asian_width
 
 import matplotlib
 from matplotlib.figure import Figure
@@ -59,7 +60,9 @@ def new_figure(height: float, width: float = WIDTH) -> Figure:
 
 def wrapped(label: str, width: int = 36) -> str:
     """A label in lines of at most so many letters; Chinese ones count twice."""
-    return "\n".join(textwrap.wrap(label, width if label.isascii() else width // 2 + 3)) or label
+    wide = sum(east_asian_width(letter) in "WF" for letter in label)
+    fits = max(6, round(width * len(label) / (len(label) + wide))) if label else width
+    return "\n".join(textwrap.wrap(label, fits)) or label
 
 
 def colour(index: int) -> str:

@@ -38,14 +38,16 @@ def classes_section(context: Context) -> Section:
 
 
 def telling(arms: dict[str, ArmResults]) -> dict[str, ArmResults]:
-    """MOST_ARMS arms: one of each training set, remedy and network before any second one."""
+    """At most MOST_ARMS arms: one of each training set, remedy and network before any other."""
     firsts: dict[tuple[str, str, str], str] = {}
     for label, arm in arms.items():
         recipe = arm.arm.recipe
         kind = describe_skew(recipe.skew), recipe.remedy, str(recipe.model_options)
         firsts.setdefault(kind, label)
-    ordered = [*firsts.values(), *(label for label in arms if label not in firsts.values())]
-    chosen = ordered[:MOST_ARMS]
+    kinds = list(firsts.values())
+    # Three kinds tell enough; with fewer, other settings of the same kind fill the figure.
+    others = [label for label in arms if label not in kinds] if len(kinds) < 3 else []
+    chosen = [*kinds, *others][:MOST_ARMS]
     return {label: arm for label, arm in arms.items() if label in chosen}
 
 
