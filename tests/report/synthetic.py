@@ -5,7 +5,7 @@ strength that the caller gives each arm.
 """
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -128,8 +128,3 @@ def _history(
         for epoch in range(1, (0 if diverged else epochs) + 1)
     ]
     return losses.tolist(), records
-
-
-def texts(blocks: Iterable[object]) -> str:
-    """Everything that a reader meets in blocks of a document, as one text."""
-    return "\n".join(repr(block) for block in blocks)

@@ -36,6 +36,10 @@ class Words:
             return self("words.seed")
         return self("words.seeds", count=low if low == high else f"{low}–{high}")
 
+    def sentences(self, *parts: str) -> str:
+        """Sentences one after the other; empty ones left out."""
+        return self("words.between_sentences").join(part for part in parts if part)
+
     def metric(self, name: str) -> str:
         """What a metric is called."""
         return self._messages.get(f"metric.{name}", name.replace("_", " "))

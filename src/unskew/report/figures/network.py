@@ -40,10 +40,17 @@ def stages(layers: list[dict[str, Any]]) -> list[Stage]:
     return drawn if len(drawn) <= MOST else _without_repeats(drawn)
 
 
-def network_diagram(layers: list[dict[str, Any]], image_shape: list[int]) -> Figure:
-    """Blocks from the image to the outputs; height by size, width by channels."""
+def network_diagram(layers: list[dict[str, Any]], image_shape: list[int], image: str) -> Figure:
+    """Blocks from the image to the outputs; height by size, width by channels.
+
+    Parameters
+    ----------
+    layers: rows of the network's table, in order.
+    image_shape: (height, width, channels).
+    image: what the first block is called.
+    """
     height, width, channels = image_shape
-    blocks: list[Stage] = [("image", (channels, height, width)), *stages(layers)]
+    blocks: list[Stage] = [(image, (channels, height, width)), *stages(layers)]
     rows = [blocks[start : start + PER_ROW] for start in range(0, len(blocks), PER_ROW)]
     figure = new_figure(1.75 * len(rows) + 0.1, width=_width(min(len(blocks), PER_ROW)))
     axes = figure.subplots(len(rows), 1, squeeze=False)[:, 0]

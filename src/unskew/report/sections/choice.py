@@ -56,7 +56,7 @@ def choice_sentence(context: Context, chosen: Chosen) -> str:
         optimism=f"{choice.optimism * 100:.1f}",
     )
     if choice.chosen == selection.baseline:
-        sentence += " " + words("choice.gain")
+        sentence = words.sentences(sentence, words("choice.gain"))
     return sentence
 
 

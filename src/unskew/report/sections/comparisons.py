@@ -97,5 +97,6 @@ def _table(context: Context, comparison: Comparison, pairs: list[Compared]) -> T
     if family:
         fewest = min(len(pair.by_seed) for pair in pairs if pair.family)
         smallest = p_phrase(2 / 2**fewest)
-        caption += " " + words("comparison.tests", family=family, smallest=smallest)
+        tests = words("comparison.tests", family=family, smallest=smallest)
+        caption = words.sentences(caption, tests)
     return Table(tuple(words(key).split("|")), tuple(rows), caption)

@@ -24,7 +24,7 @@ def networks_section(context: Context) -> Section:
         blocks.append(
             context.draw(
                 f"network-{slug}",
-                network_diagram(layers, image_shape),
+                network_diagram(layers, image_shape, words("networks.image")),
                 words("networks.figure_caption", model=shown),
                 words("networks.figure_alt", model=shown, layers=drawn),
             )

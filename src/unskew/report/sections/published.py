@@ -72,7 +72,7 @@ def claim_sentences(context: Context, published: Published, choices: list[Chosen
         key = "published.holds" if holds else "published.fails"
         sentence = context.words(key, text=text, measured=numbers)
         consequence = context.text(claim.follows if holds else claim.fails)
-        sentences.append(f"{sentence} {consequence}".strip())
+        sentences.append(context.words.sentences(sentence, consequence))
     return sentences
 
 

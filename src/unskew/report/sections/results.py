@@ -43,7 +43,7 @@ def results_section(context: Context) -> Section:
     header = (words("results.arm"), *names, words("results.seeds"))
     caption = words("results.caption")
     if "balanced_accuracy" not in shown:
-        caption += " " + words("results.balanced")
+        caption = words.sentences(caption, words("results.balanced"))
     table = Table(header, tuple(rows), caption)
     return Section(words("section.results"), (*_overview(context), table, *blocks), "results")
 
@@ -76,7 +76,8 @@ def _overview(context: Context) -> list[Block]:
     )
     caption = words("overview.caption", metric=metric, seeds=context.seeds_of(arms))
     if published and study.published:
-        caption += " " + words("overview.published", data=study.published.data or "–")
+        measured_on = words("overview.published", data=study.published.data or "–")
+        caption = words.sentences(caption, measured_on)
     return [
         context.draw(
             "overview",

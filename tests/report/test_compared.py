@@ -1,0 +1,59 @@
+"""Verdicts follow the corrected p and the metric's direction, and say when nothing can be said."""
+
+import pytest
+
+from tests.report.synthetic import write_study
+from unskew.evaluation.significance import holm, paired_difference, t_test_p
+from unskew.report.compared import compare
+from unskew.study.results import load_results
+
+
+@pytest.fixture
+def results(made_up):
+    return load_results(made_up)
+
+
+def pairs_of(results, title):
+    found = next(c for c in results.study.expanded_comparisons() if c.title["en"] == title)
+    return compare(results, found)
+
+
+def test_verdicts(results):
+    assert [pair.verdict for pair in pairs_of(results, "Skew")] == ["worse"]
+    assert [pair.verdict for pair in pairs_of(results, "Decay")] == ["none", "worse"]
+
+
+def test_a_higher_loss_is_worse(results):
+    (pair,) = pairs_of(results, "Loss")
+    assert pair.paired.difference.mean > 0
+    assert pair.verdict == "worse"
+
+
+def test_p_values_are_corrected_over_the_family(results):
+    found = pairs_of(results, "Decay")
+    figures = {n: results.arms[n].metric("balanced_accuracy") for n in results.arms}
+    raw = [
+        t_test_p(paired_difference(figures[p.candidate], figures["wd0"]).difference) for p in found
+    ]
+    assert [pair.adjusted for pair in found] == holm(raw)
+    assert [pair.family for pair in found] == [2, 2]
+
+
+def test_means_are_over_the_shared_seeds_alone(study, tmp_path):
+    def one_arm_lags(run):
+        return "full" in run.arms and run.recipe.seed == 5
+
+    results = load_results(write_study(tmp_path / "out", study, leave_out=one_arm_lags))
+    (pair,) = pairs_of(results, "Skew")
+    shared = [value for seed, value in results.arms["wd0"].metric("accuracy").items() if seed != 5]
+    assert len(pair.by_seed) == 5
+    assert pair.means[0] == pytest.approx(sum(shared) / 5)
+    assert pair.means[0] - pair.means[1] == pytest.approx(pair.paired.difference.mean)
+
+
+def test_one_seed_and_none(study, tmp_path):
+    def hardly_begun(run):
+        return run.recipe.seed > 0 or run.recipe.weight_decay == 1e-2
+
+    results = load_results(write_study(tmp_path / "out", study, leave_out=hardly_begun))
+    assert [pair.verdict for pair in pairs_of(results, "Decay")] == ["single", "missing"]

@@ -1,0 +1,96 @@
+"""What is drawn is what the numbers say."""
+
+import xml.etree.ElementTree as ET
+
+import numpy as np
+import pytest
+
+from unskew.evaluation.significance import mean_interval
+from unskew.report.figures import style
+from unskew.report.figures.counts import class_counts
+from unskew.report.figures.curves import thinned
+from unskew.report.figures.differences import forest
+from unskew.report.figures.network import network_diagram, stages
+from unskew.report.figures.samples import sample_grid
+
+
+def layer(kind, *shape):
+    return {"name": "x", "kind": kind, "output_shape": shape, "parameters": 0, "multiply_adds": 0}
+
+
+def test_thinned_keeps_the_mean_and_short_runs():
+    losses = list(np.linspace(3, 1, 1000))
+    assert len(thinned(losses)) == 100
+    assert thinned(losses).mean() == pytest.approx(np.mean(losses))
+    assert thinned([2.0, 1.0]).tolist() == [2.0, 1.0]
+
+
+def test_layers_without_a_block_are_told_with_the_one_before():
+    layers = [layer("Conv2d 3×3", 8, 4, 4), layer("BatchNorm2d", 8, 4, 4), layer("ReLU", 8, 4, 4),
+              layer("Flatten", 128), layer("Linear", 10)]  # fmt: skip
+    assert stages(layers) == [("Conv2d 3×3 BN ReLU", (8, 4, 4)), ("Linear", (10,))]
+
+
+def test_a_long_network_draws_equal_neighbours_once():
+    layers = [layer("Conv2d 3×3", 16, 8, 8)] * 20 + [layer("Linear", 10)]
+    assert stages(layers) == [("20 × Conv2d 3×3", (16, 8, 8)), ("Linear", (10,))]
+    figure = network_diagram(layers, [8, 8, 3], "image")
+    labels = [text.get_text() for text in figure.axes[0].texts]
+    assert labels[0] == "3×8×8"
+    assert "image" in labels
+
+
+def test_a_network_of_many_kinds_goes_on_in_the_next_row():
+    layers = [layer("Linear", width) for width in range(20, 5, -1)]
+    assert len(network_diagram(layers, [8, 8, 3], "image").axes) == 2
+
+
+def test_forest_tells_intervals_that_hold_zero_apart():
+    clear, open_ = mean_interval([0.1, 0.11, 0.12]), mean_interval([-0.1, 0.1, 0.02])
+    figure = forest({"a": (clear, [0.1]), "b": (open_, [0.1])}, "points")
+    diamonds = [line for line in figure.axes[0].lines if line.get_marker() == "D"]
+    assert [line.get_color() for line in diamonds] == [style.colour(0), style.colour(6)]
+    assert diamonds[0].get_xdata()[0] == pytest.approx(11)
+
+
+def test_counts_are_written_on_their_bars_and_outlined_for_many_classes():
+    few = class_counts(["a", "b"], {"full": [5000, 500]})
+    assert [text.get_text() for text in few.axes[0].texts] == ["5,000", "500"]
+    many = class_counts([str(k) for k in range(100)], {"full": list(range(100))})
+    assert not many.axes[0].texts
+    assert many.get_figheight() < 4
+
+
+def test_sample_tiles_follow_the_share_and_are_at_least_one():
+    images = np.full((3, 8, 4, 4, 3), 200, dtype=np.uint8)
+    counts = {"full": [100, 100, 100], "skewed": [100, 50, 1]}
+    figure = sample_grid(["a", "b", "c"], {"full": images, "skewed": images}, counts)
+    mosaic = figure.axes[1].images[0].get_array()
+    tiles = [int(mosaic[row * 6 : row * 6 + 4, :, 3].sum() / 255 / 16) for row in range(3)]
+    assert tiles == [8, 4, 1]
+
+
+def test_labels_are_wrapped_by_the_room_they_take():
+    assert style.wrapped("CNN, skewed data, λ = 1e-3") == "CNN, skewed data, λ = 1e-3"
+    assert max(map(len, style.wrapped("word " * 20).splitlines())) <= 36
+    assert max(map(len, style.wrapped("图" * 40).splitlines())) <= 18
+
+
+def test_an_inline_figure_takes_its_colours_from_the_page(tmp_path):
+    with style.styled():
+        figure = style.new_figure(2, width=style.WIDTH / 2)
+        ax = figure.subplots()
+        ax.plot([1, 2], color=style.colour(1), label="<b>")
+        ax.legend()
+        inline = style.save(figure, tmp_path, "plot")
+    assert "var(--c1)" in inline
+    assert "var(--ink)" in inline
+    assert not any(tint in inline for tint in (*style.PALETTE, style.INK, style.FAINT))
+    assert "max-width: 50%" in inline
+    assert "<style" not in inline
+    root = ET.fromstring(inline)
+    assert "&lt;b&gt;" in inline
+    ids = [element.get("id") for element in root.iter() if element.get("id")]
+    assert len(ids) == len(set(ids))
+    # Alone, the file keeps its own colours and size.
+    assert style.PALETTE[1] in (tmp_path / "plot.svg").read_text("utf-8")

@@ -1,0 +1,111 @@
+"""What the sections say about a study whose answer is known."""
+
+import pytest
+
+from tests.report.synthetic import write_study
+from unskew.report.catalogue import Words
+from unskew.report.compose import compose
+from unskew.report.context import Context
+from unskew.report.document import Bullets, Document, Paragraph, Picture, Table
+from unskew.report.html import bound
+from unskew.study.results import load_results
+
+
+def document_of(out, figures, language="en") -> tuple[Document, Context]:
+    context = Context(load_results(out), Words(language), figures)
+    return compose(context), context
+
+
+@pytest.fixture(scope="module")
+def whole(made_up, tmp_path_factory):
+    return document_of(made_up, tmp_path_factory.mktemp("figures"))[0]
+
+
+def blocks(document, anchor, kind):
+    section = next(s for s in document.sections if s.anchor == anchor)
+    return [block for block in section.blocks if isinstance(block, kind)]
+
+
+def test_conclusions_say_what_the_numbers_say(whole):
+    said = [item for block in blocks(whole, "conclusions", Bullets) for item in block.items]
+    assert said[0].startswith("“λ = 0” is worse than “full”: accuracy 0.")
+    assert said[1].startswith("No evidence that “λ = 1e-3” differs from “λ = 0”: balanced accuracy")
+    assert "after Holm’s correction for 2 comparisons" in said[1]
+    assert "would likely have been seen" in said[1]
+    assert said[2].startswith("“λ = 1e-2” is worse than “λ = 0”")
+    assert "points" not in said[3]  # a loss is no share
+    assert said[4].startswith("Decay: validation chooses λ = ")
+    (note,) = blocks(whole, "conclusions", Paragraph)
+    assert "p = 0.031" in note.text
+
+
+def test_every_figure_says_what_is_seen_and_how_many_seeds(whole):
+    pictures = [b for s in whole.sections for b in s.blocks if isinstance(b, Picture)]
+    assert all(picture.alt and picture.caption for picture in pictures)
+    for picture in pictures:
+        if picture.name.startswith(("overview", "curves", "comparison", "classes", "confusion")):
+            assert "6 seeds" in picture.caption, picture.name
+
+
+def test_tables_have_a_header_for_every_column(whole):
+    tables = [b for s in whole.sections for b in s.blocks if isinstance(b, Table)]
+    assert len(tables) >= 6
+    for table in tables:
+        assert all(len(row) == len(table.header) for row in table.rows)
+
+
+def test_networks_go_by_the_name_that_the_study_gives_them(whole):
+    (table,) = blocks(whole, "networks", Table)
+    assert table.caption.startswith("CNN, layer by layer")
+    *layers, total = table.rows
+    assert total[3] == f"{sum(int(row[3].replace(',', '') or 0) for row in layers):,}"
+
+
+def test_balanced_accuracy_is_left_out_where_it_is_accuracy(whole):
+    (table,) = blocks(whole, "results", Table)
+    assert "balanced accuracy" not in table.header
+    assert "balanced accuracy is accuracy" in table.caption
+
+
+def test_where_every_run_of_an_arm_diverged(study, tmp_path):
+    def explodes(run):
+        return run.recipe.weight_decay == 1e-2
+
+    out = write_study(tmp_path / "out", study, diverge=explodes)
+    document, context = document_of(out, tmp_path / "figures")
+    (note,) = blocks(document, "results", Paragraph)
+    assert note.text.startswith("λ = 1e-2: 6 of 6 runs diverged")
+    said = [item for block in blocks(document, "conclusions", Bullets) for item in block.items]
+    assert "“λ = 1e-2” and “λ = 0” have no finished seed in common yet." in said
+    assert "Decay: not all runs of the choice are over yet." in said
+    assert "choice-1" not in context.drawn
+
+
+def test_nothing_has_run(study, tmp_path):
+    out = write_study(tmp_path / "out", study, leave_out=lambda run: True)
+    document, _ = document_of(out, tmp_path / "figures")
+    assert "24 of 24 runs are not over yet" in document.lead[-1].text
+    assert [s.anchor for s in document.sections][:3] == ["conclusions", "data", "networks"]
+
+
+def test_two_arms_of_one_label_are_told_apart(study, tmp_path):
+    twins = study.model_copy(
+        update={"arms": [arm.model_copy(update={"label": {"en": "arm"}}) for arm in study.arms]}
+    )
+    context = Context(
+        load_results(write_study(tmp_path / "out", twins)), Words("en"), tmp_path / "figures"
+    )
+    assert len(context.finished()) == 4
+    assert context.label("wd0") == "arm (wd0)"
+
+
+def test_chinese_sentences_follow_without_a_space(made_up, tmp_path):
+    document, _ = document_of(made_up, tmp_path, "zh")
+    (table,) = blocks(document, "results", Table)
+    assert "。测试图像" in table.caption
+
+
+def test_lines_do_not_break_within_a_number():
+    nbsp, joiner = "\N{NO-BREAK SPACE}", "\N{WORD JOINER}"
+    assert bound("λ = 1e-3, 95 %") == f"λ{nbsp}={nbsp}1e-{joiner}3, 95{nbsp}%"
+    assert bound("a − b") == f"a −{nbsp}b"
