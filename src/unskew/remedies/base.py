@@ -5,16 +5,17 @@ nothing; a remedy overrides the few that it needs. Remedies are frozen dataclass
 are their hyper-parameters, and they keep no state of their own, so that a run can be resumed at
 any step. What varies through a run arrives as an argument.
 
-A loss of one's own takes ten lines:
+A loss of one's own takes ten lines; `option` gives a field the range that it may have:
 
 >>> import torch
 >>> from dataclasses import dataclass
 >>> from unskew.remedies.base import Remedy
+>>> from unskew.remedies.options import option
 >>> @dataclass(frozen=True)
 ... class Hinge(Remedy):
 ...     '''Multi-class hinge loss.'''
 ...     name = "hinge"
-...     margin: float = 1.0
+...     margin: float = option(1.0, above=0)
 ...     def loss(self, facts, epoch):
 ...         return lambda logits, labels: torch.nn.functional.multi_margin_loss(
 ...             logits, labels, margin=self.margin, reduction="none")
@@ -24,15 +25,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from unskew.remedies.options import check_options
+
 ExampleLoss = Callable[[Tensor, Tensor], Tensor]
 """(logits float (B, K), labels int64 (B,)) -> loss of each example, float (B,), unweighted."""
+
+
+class Backward(Protocol):
+    """Zeroes the gradients, computes the batch's loss and fills the gradients of it.
+
+    Each call runs the network forward anew, at its weights of that moment. `classes`, bool
+    (K,), keeps the part of the loss that belongs to labels of these classes; the parts of
+    `classes` and of `~classes` add up to the whole.
+    """
+
+    def __call__(self, classes: Tensor | None = None) -> Tensor: ...
 
 
 @dataclass(frozen=True)
@@ -75,10 +89,13 @@ class Draw:
     indices: int64 (n,), positions in the training set; n may differ from N.
     copies: bool (n,) or None: True where an image repeats one that the epoch also shows, for
         remedies that augment the copies only.
+    partners: int64 (n,) or None: a second image for each position, drawn apart, for remedies
+        that mix two batches; it comes as `Batch.partners`.
     """
 
     indices: NDArray[np.int64]
     copies: NDArray[np.bool_] | None = None
+    partners: NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True)
@@ -95,6 +112,7 @@ class Batch:
         and 1 - share for its other label (int64 (B,)); None where nothing is mixed.
     views: further independently augmented views of the same images, each like `images`; as many
         as the remedy's `views` asks for.
+    partners: the batch of `Draw.partners`, augmented independently, with as many views.
     """
 
     images: Tensor
@@ -104,6 +122,7 @@ class Batch:
     other_labels: Tensor | None = None
     share: Tensor | None = None
     views: tuple[Tensor, ...] = ()
+    partners: Batch | None = None
 
     def with_(self, **changes: Any) -> Batch:
         """A copy with some fields replaced."""
@@ -174,12 +193,18 @@ class Remedy:
         remedies together over-correct and are refused.
     views: further augmented views of each image that `objective` needs in `Batch.views`.
     held_out: share of the training images to keep apart for `adjustment`.
+    mixes: its `transform` makes one image of two and sets `Batch.other_labels`; images are
+        mixed once, so two such remedies together are refused.
+    splits_loss: its `update` asks `backward` for the loss of some classes alone, which only a
+        loss that is a sum over examples can give; refused beside an `objective`.
     """
 
     name: ClassVar[str] = ""
     corrects_prior: ClassVar[bool] = False
     views: ClassVar[int] = 0
     held_out: ClassVar[float] = 0.0
+    mixes: ClassVar[bool] = False
+    splits_loss: ClassVar[bool] = False
 
     known: ClassVar[dict[str, type[Remedy]]] = {}
 
@@ -188,7 +213,14 @@ class Remedy:
         if cls.__dict__.get("name"):
             Remedy.known[cls.name] = cls
 
+    def __post_init__(self) -> None:
+        """Check the options against their ranges; a UserError names what is out of range."""
+        check_options(self)
+
     # -- before training ------------------------------------------------------------------
+
+    def check(self, facts: Facts) -> None:
+        """Raise a UserError if the remedy does not fit the run; called before anything else."""
 
     def stages(self, epochs: int) -> tuple[Stage, ...]:
         """How the run's epochs are divided."""
@@ -246,9 +278,9 @@ class Remedy:
         return None
 
     def update(
-        self, backward: Callable[[], Tensor], optimizer: torch.optim.Optimizer, network: nn.Module
+        self, backward: Backward, optimizer: torch.optim.Optimizer, network: nn.Module, facts: Facts
     ) -> Tensor:
-        """One optimiser step; `backward()` zeroes the gradients, fills them, returns the loss."""
+        """One optimiser step. Returns the loss that is recorded."""
         loss = backward()
         optimizer.step()
         return loss

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from unskew.errors import UserError
 from unskew.remedies.base import (
     Adjustment,
+    Backward,
     Batch,
     Draw,
     ExampleLoss,
@@ -73,6 +74,14 @@ def _check_pair(first: Remedy, second: Remedy) -> None:
                     f"remedy {owner.name!r} needs whole images of one class each, which "
                     f"{other.name!r} mixes or changes: choose one"
                 )
+        for splitter, other in ((first, second), (second, first)):
+            if splitter.splits_loss and "objective" in other.overrides():
+                raise UserError(
+                    f"remedy {splitter.name!r} treats the loss class by class, and the objective "
+                    f"of {other.name!r} is no sum over examples: choose one"
+                )
+    if first.mixes and second.mixes:
+        raise UserError(f"remedies {first.name!r} and {second.name!r} both mix images: choose one")
     if first.corrects_prior and second.corrects_prior:
         raise UserError(
             f"remedies {first.name!r} and {second.name!r} both correct for the class prior; "
@@ -98,6 +107,10 @@ class Composite(Remedy):
     def _owner(self, hook: str) -> Remedy:
         """The part that fills a hook; if none does, one that does nothing."""
         return next((part for part in self.parts if hook in part.overrides()), Remedy())
+
+    def check(self, facts: Facts) -> None:
+        for part in self.parts:
+            part.check(facts)
 
     def stages(self, epochs: int) -> tuple[Stage, ...]:
         return self._owner("stages").stages(epochs)
@@ -140,9 +153,9 @@ class Composite(Remedy):
         return owner.objective(network, auxiliary, batch, criterion, facts, epoch)
 
     def update(
-        self, backward: Callable[[], Tensor], optimizer: torch.optim.Optimizer, network: nn.Module
+        self, backward: Backward, optimizer: torch.optim.Optimizer, network: nn.Module, facts: Facts
     ) -> Tensor:
-        return self._owner("update").update(backward, optimizer, network)
+        return self._owner("update").update(backward, optimizer, network, facts)
 
     def after_step(self, network: nn.Module, facts: Facts, epoch: int) -> None:
         for part in self.parts:

@@ -31,24 +31,36 @@ class Criterion:
         self._smoothing = label_smoothing
         self._example_loss = example_loss or self._cross_entropy
 
-    def __call__(self, logits: Tensor, batch: Batch) -> Tensor:
-        """Scalar loss of `logits`, float (B, K), computed in float32."""
+    def __call__(self, logits: Tensor, batch: Batch, classes: Tensor | None = None) -> Tensor:
+        """Scalar loss of `logits`, float (B, K), computed in float32.
+
+        Parameters
+        ----------
+        classes: bool (K,): only labels of these classes count in the sum; the divisor stays the
+            whole batch's, so that the losses of complementary classes add up to the whole.
+        """
         logits = logits.float()
         if batch.other_labels is None or batch.share is None:
-            if self._weights is None:
+            if self._weights is None and classes is None:
                 return self._example_loss(logits, batch.labels).mean()
-            return self._mean([(batch.labels, None)], logits)
+            return self._mean([(batch.labels, None)], logits, classes)
         return self._mean(
-            [(batch.labels, batch.share), (batch.other_labels, 1 - batch.share)], logits
+            [(batch.labels, batch.share), (batch.other_labels, 1 - batch.share)], logits, classes
         )
 
-    def _mean(self, targets: list[tuple[Tensor, Tensor | None]], logits: Tensor) -> Tensor:
+    def _mean(
+        self,
+        targets: list[tuple[Tensor, Tensor | None]],
+        logits: Tensor,
+        classes: Tensor | None,
+    ) -> Tensor:
         total = norm = logits.new_zeros(())
         for labels, share in targets:
             losses = self._example_loss(logits, labels)
             weights = losses.new_ones(()) if self._weights is None else self._weights[labels]
             weights = (weights if share is None else weights * share).expand_as(losses)
-            total = total + (weights * losses).sum()
+            counted = weights if classes is None else weights * classes[labels]
+            total = total + (counted * losses).sum()
             norm = norm + weights.sum()
         return total / norm
 

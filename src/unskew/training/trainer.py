@@ -86,6 +86,7 @@ class Trainer:
                 seed=recipe.seed,
                 num_features=network.num_features,
             )
+            self.remedy.check(self.facts)
             self.remedy.prepare(network, self.facts)
             auxiliary = self.remedy.auxiliary(self.facts)
         network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -134,11 +135,15 @@ class Trainer:
         draw = self._draw(epoch)
         indices = torch.from_numpy(draw.indices).to(self.device)
         copies = None if draw.copies is None else torch.from_numpy(draw.copies).to(self.device)
+        partners = (
+            None if draw.partners is None else torch.from_numpy(draw.partners).to(self.device)
+        )
+        views = (1 + remedy.views) * (1 if partners is None else 2)
         augmentations = [
             EpochAugmentation(
                 self.recipe.augmentation, self.recipe.seed, epoch, len(indices), view, self.device
             )
-            for view in range(1 + remedy.views)
+            for view in range(views)
         ]
         criterion = self._criterion(epoch)
         steps = self._steps(len(indices))
@@ -150,7 +155,7 @@ class Trainer:
             cut = slice(
                 position.step * self.recipe.batch_size, (position.step + 1) * self.recipe.batch_size
             )
-            batch = self._batch(indices[cut], copies, cut, augmentations, epoch)
+            batch = self._batch(indices, copies, partners, cut, augmentations, epoch)
             self._set_rate(position.epoch * steps + position.step, steps)
             loss, right = self._step(batch, criterion, epoch)
             self._losses.append(loss)
@@ -171,7 +176,7 @@ class Trainer:
         """One optimiser step; (loss, images classified right), both on the device."""
         state, right = self.state, torch.zeros((), dtype=torch.int64, device=self.device)
 
-        def backward() -> Tensor:
+        def backward(classes: Tensor | None = None) -> Tensor:
             nonlocal right
             state.optimizer.zero_grad(set_to_none=True)
             with autocast(self.dtype, self.device):
@@ -179,12 +184,12 @@ class Trainer:
                     state.network, state.auxiliary, batch, criterion, self.facts, epoch
                 )
                 logits = state.network(batch.images) if special is None else special[1]
-            loss = criterion(logits, batch) if special is None else special[0]
+            loss = criterion(logits, batch, classes) if special is None else special[0]
             loss.backward()
             right = (logits.detach().argmax(dim=1) == batch.labels).sum()
             return loss.detach()
 
-        loss = self._remedy.update(backward, state.optimizer, state.network)
+        loss = self._remedy.update(backward, state.optimizer, state.network, self.facts)
         self._remedy.after_step(state.network, self.facts, epoch)
         return loss, right
 
@@ -204,22 +209,30 @@ class Trainer:
         self,
         indices: Tensor,
         copies: Tensor | None,
+        partners: Tensor | None,
         cut: slice,
         augmentations: list[EpochAugmentation],
         epoch: int,
     ) -> Batch:
-        plain = self.train_batches.images(indices)
-        images, *views = (augmentation(plain, cut) for augmentation in augmentations)
-        batch = Batch(
-            images,
-            self.train_batches.labels[indices],
-            indices,
-            None if copies is None else copies[cut],
-            views=tuple(views),
-        )
+        if partners is None:
+            batch = self._augmented(indices, cut, augmentations)
+        else:
+            half = len(augmentations) // 2
+            batch = self._augmented(indices, cut, augmentations[:half])
+            batch = batch.with_(partners=self._augmented(partners, cut, augmentations[half:]))
+        if copies is not None:
+            batch = batch.with_(copies=copies[cut])
         step = self.state.position.step
         rng = stream(self.recipe.seed, f"transform {epoch}", step)
         return self._remedy.transform(batch, self.facts, rng)
+
+    def _augmented(
+        self, indices: Tensor, cut: slice, augmentations: list[EpochAugmentation]
+    ) -> Batch:
+        chosen = indices[cut]
+        plain = self.train_batches.images(chosen)
+        images, *views = (augmentation(plain, cut) for augmentation in augmentations)
+        return Batch(images, self.train_batches.labels[chosen], chosen, views=tuple(views))
 
     def _criterion(self, epoch: int) -> Criterion:
         weights = self._remedy.class_weights(self.facts, epoch)
