@@ -1,10 +1,12 @@
 """Verdicts follow the corrected p and the metric's direction, and say when nothing can be said."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.report.synthetic import write_study
 from unskew.evaluation.significance import holm, paired_difference, t_test_p
-from unskew.report.compared import compare
+from unskew.report.compared import Compared, compare
 from unskew.study.results import load_results
 
 
@@ -27,6 +29,15 @@ def test_a_higher_loss_is_worse(results):
     (pair,) = pairs_of(results, "Loss")
     assert pair.paired.difference.mean > 0
     assert pair.verdict == "worse"
+
+
+def test_an_interval_clear_of_zero_that_the_correction_takes_back_is_a_hint():
+    ours = {0: 0.52, 1: 0.53, 2: 0.515}
+    paired = paired_difference(ours, dict.fromkeys(ours, 0.5))
+    assert paired.difference.low > 0
+    pair = Compared("a", "b", "accuracy", paired, adjusted=0.2, family=6)
+    assert pair.verdict == "hint"
+    assert replace(pair, adjusted=0.04).verdict == "better"
 
 
 def test_p_values_are_corrected_over_the_family(results):

@@ -49,13 +49,17 @@ class Compared:
 
     @property
     def verdict(self) -> str:
-        """ "better", "worse", "none" (no evidence), "single" (one seed) or "missing"."""
+        """ "better", "worse", "hint", "none" (no evidence), "single" (one seed) or "missing".
+
+        A hint is an interval that leaves zero out where the corrected p is not small enough: of
+        many comparisons some look so by chance.
+        """
         if self.paired is None:
             return "missing"
         if self.adjusted is None:
             return "single"
         if self.adjusted >= LEVEL:
-            return "none"
+            return "none" if self.paired.verdict == "no evidence" else "hint"
         up = self.paired.difference.mean > 0
         return "better" if up != (self.metric in LOWER_IS_BETTER) else "worse"
 

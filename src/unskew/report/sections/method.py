@@ -44,7 +44,7 @@ def method_section(context: Context) -> Section:
     header = tuple(words("method.setting").split("|"))
     blocks: tuple[Block, ...] = (
         Bullets(tuple(sentences)),
-        Table(header, tuple(shared), words("method.recipe_caption")),
+        Table(header, tuple(shared), words("method.recipe_caption"), text_columns=2),
     )
     return Section(words("section.method"), blocks, "method")
 
