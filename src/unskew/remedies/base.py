@@ -113,6 +113,7 @@ class Batch:
     views: further independently augmented views of the same images, each like `images`; as many
         as the remedy's `views` asks for.
     partners: the batch of `Draw.partners`, augmented independently, with as many views.
+    noise: what the remedy's `transform` has drawn for its `objective`, which has no generator.
     """
 
     images: Tensor
@@ -123,6 +124,7 @@ class Batch:
     share: Tensor | None = None
     views: tuple[Tensor, ...] = ()
     partners: Batch | None = None
+    noise: Tensor | None = None
 
     def with_(self, **changes: Any) -> Batch:
         """A copy with some fields replaced."""

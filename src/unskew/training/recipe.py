@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from unskew.data.skew import Skew, describe_skew
 from unskew.errors import UserError
 
-Options = dict[str, bool | int | float | str | tuple[int, ...]]
+Options = dict[str, bool | int | float | str | tuple[int, ...] | tuple[float, ...]]
 
 
 class Recipe(BaseModel):

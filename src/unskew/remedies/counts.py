@@ -1,0 +1,42 @@
+"""What remedies take from the class counts, and how they treat a class without images."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from unskew.remedies.base import Facts
+
+
+def at_least_one(facts: Facts) -> NDArray[np.float64]:
+    """Images per class, float64 (K,); a class without images counts as one image.
+
+    The logarithm of an empty class's prior is minus infinity: a loss that adds it to the logits
+    would leave that class's logit to chance. Counted as one image it is pushed down like the
+    rarest class there could be, and everything stays finite.
+    """
+    return np.maximum(facts.counts, 1).astype(np.float64)
+
+
+def weights_of_mean_one(weights: NDArray[np.float64], facts: Facts) -> Tensor:
+    """Class weights scaled to a mean of 1 over the classes that have images, float32 (K,).
+
+    Classes without images weigh 0: no example ever asks for their weight, and they shall not
+    shift the others' scale.
+    """
+    present = facts.counts > 0
+    scaled = np.where(present, weights, 0.0)
+    return torch.from_numpy(scaled / scaled.sum() * present.sum()).float()
+
+
+def begun(start: float, facts: Facts, epoch: int) -> bool:
+    """Whether `epoch` (from 0) lies beyond the share `start`, at least 0 and below 1, of the run.
+
+    Rounded down, so that every share acts in the last epoch at least: with 0.8, epochs 160 to
+    199 of 200, and the last of 5.
+    """
+    return epoch >= math.floor(start * facts.epochs + 1e-9)

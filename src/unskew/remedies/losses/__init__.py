@@ -1,0 +1,1 @@
+"""Losses and class weights that take account of the class counts."""

@@ -1,0 +1,73 @@
+"""Hyper-parameters of remedies, with the range that each may have."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import Field, field, fields
+from typing import Any
+
+from unskew.errors import UserError
+
+
+def option(
+    default: Any,
+    *,
+    at_least: float | None = None,
+    above: float | None = None,
+    at_most: float | None = None,
+    below: float | None = None,
+    one_of: tuple[str, ...] | None = None,
+) -> Any:
+    """A dataclass field that `check_options` can check.
+
+    Parameters
+    ----------
+    default: its type is the option's type.
+    at_least, above, at_most, below: limits of a number, or of each number of a tuple.
+    one_of: the words that a text may be.
+    """
+    limits = {"at_least": at_least, "above": above, "at_most": at_most, "below": below}
+    known = {name: limit for name, limit in limits.items() if limit is not None}
+    return field(default=default, metadata={"limits": known, "one_of": one_of})
+
+
+def allowed(option: Field[Any]) -> str:
+    """The values an option may have, in words: "at least 0 and below 1"; "" for any."""
+    if option.metadata.get("one_of"):
+        return "one of " + ", ".join(map(repr, option.metadata["one_of"]))
+    limits = option.metadata.get("limits", {})
+    return " and ".join(f"{name.replace('_', ' ')} {limit:g}" for name, limit in limits.items())
+
+
+def check_options(remedy: Any) -> None:
+    """Check the fields of a remedy, a dataclass, against their ranges.
+
+    Raises
+    ------
+    UserError: a value is outside its range, or not finite.
+    """
+    for known in fields(remedy):
+        value = getattr(remedy, known.name)
+        if not _fits(known, value):
+            wanted = allowed(known) or "finite"
+            raise UserError(
+                f"remedy {remedy.name!r}: {known.name} = {value!r}, but it must be {wanted}"
+            )
+
+
+def _fits(option: Field[Any], value: Any) -> bool:
+    if isinstance(value, tuple):
+        return all(_fits(option, part) for part in value)
+    words = option.metadata.get("one_of")
+    if words:
+        return value in words
+    if not isinstance(value, int | float):
+        return True
+    limits = option.metadata.get("limits", {})
+    return (
+        math.isfinite(value)
+        and value >= limits.get("at_least", -math.inf)
+        and value > limits.get("above", -math.inf)
+        and value <= limits.get("at_most", math.inf)
+        and value < limits.get("below", math.inf)
+    )
