@@ -8,16 +8,14 @@ import typer
 
 from unskew.cli.console import print_json, stderr, stdout
 
-app = typer.Typer(
-    help="Known data sets and the cache of decoded images.", invoke_without_command=True
-)
+app = typer.Typer(invoke_without_command=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
 @app.callback()
 def root(context: typer.Context, as_json: Json = False) -> None:
-    """What is known and what is cached, if no verb is given.
+    """Known data sets and the cache of decoded images: listed if no verb is given.
 
     Examples:
 
