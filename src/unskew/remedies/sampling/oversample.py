@@ -75,6 +75,8 @@ class OversampleAugmented(Remedy):
         degrees = torch.from_numpy(rng.uniform(-1, 1, count).astype(np.float32)) * self.degrees
         noise = torch.from_numpy(rng.standard_normal(batch.images.shape, dtype=np.float32))
         which = batch.copies.nonzero().squeeze(1)
+        if not len(which):
+            return batch
         images = pad_and_crop(flip(batch.images[which], flips[which]), crops[which])
         images = rotate_and_noise(
             images, degrees.to(device)[which], noise.to(device)[which], self.noise

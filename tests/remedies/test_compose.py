@@ -1,0 +1,142 @@
+"""What goes together, and in which order it acts."""
+
+from dataclasses import dataclass
+from itertools import combinations
+
+import pytest
+import torch
+
+from tests.remedies.scene import FACTS, rehearse
+from unskew.data.randomness import stream
+from unskew.errors import UserError
+from unskew.remedies.base import Adjustment, HeldOut, Remedy
+from unskew.remedies.compose import WHY_ONE, Composite, compose
+from unskew.remedies.registry import make_remedy, names
+
+
+@dataclass(frozen=True)
+class Doubles(Remedy):
+    def loss(self, facts, epoch):
+        return lambda logits, labels: 2 * torch.ones(len(labels))
+
+    def adjustment(self, facts, held_out):
+        return Adjustment(torch.full((2,), 2.0), torch.tensor([1.0, 0.0]), "doubled")
+
+
+@dataclass(frozen=True)
+class Shifts(Remedy):
+    def after_training(self, network, facts):
+        network.append("shifted")
+
+    def adjustment(self, facts, held_out):
+        return Adjustment(torch.ones(2), held_out.unlabelled.mean(dim=0), "shifted")
+
+
+@dataclass(frozen=True)
+class Marks(Remedy):
+    views = 2
+    held_out = 0.25
+
+    def after_training(self, network, facts):
+        network.append("marked")
+
+
+def test_nothing_and_one_need_no_composite():
+    assert compose([]) == Remedy()
+    assert compose([Marks()]) == Marks()
+
+
+def test_parts_fill_their_own_hooks_and_follow_one_another():
+    whole = compose([Doubles(), Shifts(), Marks()])
+    assert isinstance(whole, Composite)
+    assert whole.overrides() == {"loss", "adjustment", "after_training"}
+    assert whole.loss(FACTS, 0)(torch.zeros(3, 2), torch.zeros(3)).tolist() == [2, 2, 2]
+    log = []
+    whole.after_training(log, FACTS)
+    assert log == ["shifted", "marked"]
+    assert whole.draw(FACTS, 0, stream(0, "x")) is None
+
+
+def test_what_any_part_needs_the_whole_needs():
+    whole = compose([Doubles(), Marks()])
+    assert (whole.views, whole.held_out, whole.corrects_prior) == (2, 0.25, False)
+    assert make_remedy("focal+inverse_frequency").corrects_prior
+
+
+def test_adjustments_follow_one_another_each_on_what_the_last_has_left():
+    logits = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
+    whole = compose([Doubles(), Shifts()]).adjustment(FACTS, HeldOut(logits))
+    first = logits * 2 + torch.tensor([1.0, 0.0])
+    torch.testing.assert_close(whole(logits), first + first.mean(dim=0))
+    assert whole.note == "doubled; shifted"
+
+
+def test_adjustments_may_be_fitted_on_labelled_images_of_the_adjusted_logits():
+    @dataclass(frozen=True)
+    class Wants(Remedy):
+        def adjustment(self, facts, held_out):
+            assert held_out.labels.tolist() == [0, 1]
+            return Adjustment(torch.ones(2), -held_out.logits[0])
+
+    labelled = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
+    held_out = HeldOut(torch.zeros(1, 2), labelled, torch.tensor([0, 1]))
+    whole = compose([Doubles(), Wants()]).adjustment(FACTS, held_out)
+    assert whole(labelled)[0].tolist() == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        ("oversample+oversample", "'oversample' is named twice"),
+        ("oversample+oversample_augmented", "both decide which images an epoch shows"),
+        ("focal+ldam", "'focal' and 'ldam' both replace the loss"),
+        ("drw+effective_number", "both weight the classes"),
+        ("balanced_softmax+inverse_frequency", "both correct for the class prior"),
+        ("oversample+logit_adjustment", "both correct for the class prior"),
+        ("influence_balanced+focal", "both replace the loss"),
+        ("seql+influence_balanced", "both replace the loss"),
+        ("ldam+drw+focal", "'ldam' and 'focal' both replace the loss"),
+    ],
+)
+def test_what_cannot_go_together_is_refused_with_the_reason(spec, words):
+    with pytest.raises(UserError, match=words):
+        make_remedy(spec)
+
+
+@pytest.mark.parametrize(
+    "spec", ["ldam+drw", "focal+effective_number", "label_aware_smoothing+inverse_frequency"]
+)
+def test_what_the_papers_combine_goes_together_and_each_part_acts(spec):
+    seen = rehearse(make_remedy(spec))
+    assert seen.isfinite().all()
+    for part in spec.split("+"):
+        alone = rehearse(make_remedy(part))
+        assert alone.shape != seen.shape or not torch.equal(alone, seen)
+
+
+def refusal(spec):
+    """What is said against a combination, or None."""
+    try:
+        make_remedy(spec)
+    except UserError as error:
+        return str(error)
+    return None
+
+
+@pytest.mark.parametrize(("first", "second"), list(combinations(names(), 2)))
+def test_every_pair_runs_or_is_refused_whatever_the_order(first, second):
+    one, other = f"{first}+{second}", f"{second}+{first}"
+    said = refusal(one)
+    if said is None:
+        assert refusal(other) is None
+        assert rehearse(make_remedy(one)).isfinite().all()
+        assert rehearse(make_remedy(other)).isfinite().all()
+    else:
+        assert first in said
+        assert second in said
+        assert refusal(other) is not None
+
+
+def test_every_refusal_is_about_a_hook_that_exists():
+    for hook in WHY_ONE:
+        assert callable(getattr(Remedy, hook))
