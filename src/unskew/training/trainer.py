@@ -174,7 +174,8 @@ class Trainer:
 
     def _step(self, batch: Batch, criterion: Criterion, epoch: int) -> tuple[Tensor, Tensor]:
         """One optimiser step; (loss, images classified right), both on the device."""
-        state, right = self.state, torch.zeros((), dtype=torch.int64, device=self.device)
+        state = self.state
+        right: Tensor | None = None
 
         def backward(classes: Tensor | None = None) -> Tensor:
             nonlocal right
@@ -186,11 +187,13 @@ class Trainer:
                 logits = state.network(batch.images) if special is None else special[1]
             loss = criterion(logits, batch, classes) if special is None else special[0]
             loss.backward()
-            right = (logits.detach().argmax(dim=1) == batch.labels).sum()
+            if right is None:  # Further passes stand elsewhere than at the weights.
+                right = (logits.detach().argmax(dim=1) == batch.labels).sum()
             return loss.detach()
 
         loss = self._remedy.update(backward, state.optimizer, state.network, self.facts)
         self._remedy.after_step(state.network, self.facts, epoch)
+        assert right is not None
         return loss, right
 
     # -- what an epoch and a batch are made of ------------------------------------------------

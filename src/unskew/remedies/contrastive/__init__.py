@@ -1,0 +1,1 @@
+"""Remedies that compare features of several views beside classifying them."""

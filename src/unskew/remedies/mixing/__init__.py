@@ -1,0 +1,1 @@
+"""Remedies that make one image of two."""

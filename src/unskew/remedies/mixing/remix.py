@@ -1,0 +1,50 @@
+"""Remix: mixup whose labels lean towards the rarer class."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from unskew.remedies.base import Batch, Facts, Remedy
+from unskew.remedies.mixing.pairs import blend, partners, shares
+from unskew.remedies.options import option
+
+
+@dataclass(frozen=True)
+class Remix(Remedy):
+    """Mixup in which a mixed image with enough of a much rarer class counts wholly for it.
+
+    Images mix by λ ~ Beta(α, α) as in mixup, labels by λ_y (Chou et al. 2020):
+    λ_y = 0 if n_i/n_j ≥ κ and λ < τ; λ_y = 1 if n_i/n_j ≤ 1/κ and 1 - λ < τ; else λ_y = λ, where
+    n_i, n_j are the training images of the two classes.
+
+    Attributes
+    ----------
+    alpha: α of mixup.
+    kappa: κ, by how much larger a class must be to give its label away.
+    tau: τ, its share of the image below which it does; 0 is mixup.
+    """
+
+    name = "remix"
+    mixes = True
+
+    alpha: float = option(1.0, above=0)
+    kappa: float = option(3.0, above=1)
+    tau: float = option(0.5, at_least=0, at_most=1)
+
+    def transform(self, batch: Batch, facts: Facts, rng: np.random.Generator) -> Batch:
+        lam = float(rng.beta(self.alpha, self.alpha))
+        other = partners(batch, rng)
+        counts = torch.from_numpy(facts.counts).to(batch.labels.device)
+        own, others = counts[batch.labels], counts[batch.labels[other]]
+        # Products instead of ratios: exact in integers but for κ.
+        give = (own >= self.kappa * others) & (lam < self.tau)
+        take = (self.kappa * own <= others) & (1 - lam < self.tau)
+        share = shares(batch, lam).masked_fill(give, 0.0).masked_fill(take, 1.0)
+        return batch.with_(
+            images=blend(batch.images, batch.images[other], lam),
+            other_labels=batch.labels[other],
+            share=share,
+        )

@@ -1,0 +1,1 @@
+"""Remedies that change logits after training, and nothing before."""

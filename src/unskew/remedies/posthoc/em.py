@@ -1,0 +1,66 @@
+"""Post-hoc adjustment to a prior estimated by expectation maximisation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import log_softmax, logsumexp
+
+from unskew.remedies.base import Adjustment, Facts, HeldOut, Remedy
+from unskew.remedies.posthoc.priors import shown, to_prior
+
+MAX_ROUNDS = 10_000
+TOLERANCE = 1e-8
+
+
+@dataclass(frozen=True)
+class PosthocEM(Remedy):
+    """Logits adjusted to the class prior that the unlabelled images to be predicted seem to have.
+
+    The prior is the maximum-likelihood estimate of Saerens et al. 2002 (their equation 2.9), from
+    the network's probabilities and the training prior. It is only as good as these are
+    calibrated (Alexandari et al. 2020): `temperature_scaling+posthoc_em` first makes them so. It
+    looks at all images to be predicted together, so one prediction depends on the others.
+    """
+
+    name = "posthoc_em"
+    corrects_prior = True
+
+    def adjustment(self, facts: Facts, held_out: HeldOut) -> Adjustment:
+        logits = held_out.unlabelled.double().numpy()
+        prior = estimate_prior(logits, facts.prior)
+        return to_prior(facts, prior, note=f"class prior estimated by EM: {shown(prior)}")
+
+
+def estimate_prior(
+    logits: NDArray[np.float64], train_prior: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """The class prior q under which the images are most likely, by EM.
+
+    E: p(k|x) ∝ (q_k/π_k)·softmax(z)_k; M: q_k = mean of p(k|x); from q = π until no share moves by
+    1e-8. The likelihood is concave in q, so what it finds is the maximum.
+
+    Parameters
+    ----------
+    logits: float64 (T, K), of a network trained at the prior π.
+    train_prior: π, float64 (K,); classes with π_k = 0 are left out and get q_k = 0.
+
+    Returns
+    -------
+    q, float64 (K,); sums to 1.
+    """
+    seen = train_prior > 0
+    ratios = log_softmax(logits[:, seen], axis=1) - np.log(train_prior[seen])
+    q = train_prior[seen].copy()
+    for _ in range(MAX_ROUNDS):
+        with np.errstate(divide="ignore"):
+            joint = ratios + np.log(q)
+        posterior = np.exp(joint - logsumexp(joint, axis=1, keepdims=True))
+        before, q = q, posterior.mean(axis=0)
+        if np.abs(q - before).max() < TOLERANCE:
+            break
+    estimate = np.zeros(len(train_prior))
+    estimate[seen] = q
+    return estimate

@@ -1,0 +1,35 @@
+"""Deferred re-sampling (DRS)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from unskew.remedies.base import Draw, Facts, Remedy
+from unskew.remedies.counts import begun
+from unskew.remedies.options import option
+from unskew.remedies.sampling.class_draws import class_probability, draw_by_class
+
+
+@dataclass(frozen=True)
+class DeferredResampling(Remedy):
+    """Images as they come first, class-balanced sampling for the last part of the run.
+
+    DRS of Cao et al. 2019, section 3.2, the twin of deferred re-weighting: the features are
+    learnt from the data as they are, the decision is balanced at a low learning rate.
+
+    Attributes
+    ----------
+    start: share of the run's epochs after which it begins; 0.8 is the paper's 160 of 200.
+    """
+
+    name = "deferred_resampling"
+    corrects_prior = True
+
+    start: float = option(0.8, at_least=0, below=1)
+
+    def draw(self, facts: Facts, epoch: int, rng: np.random.Generator) -> Draw | None:
+        if not begun(self.start, facts, epoch):
+            return None
+        return Draw(draw_by_class(facts, class_probability(facts.counts, 0), rng))
