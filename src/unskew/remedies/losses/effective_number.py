@@ -16,11 +16,11 @@ from unskew.remedies.options import option
 def inverse_effective_number(counts: NDArray[np.float64], beta: float) -> NDArray[np.float64]:
     """1 / E_n = (1 - β) / (1 - βⁿ), float64 (K,); Cui et al. 2019, proposition 1.
 
-    Written with log1p and expm1: for β close to 1, 1 - βⁿ would lose its digits.
+    Written with expm1: for β close to 1, 1 - βⁿ would lose its digits.
     """
     if beta == 0:
         return np.ones_like(counts)
-    return (1 - beta) / -np.expm1(counts * np.log1p(beta - 1))
+    return (1 - beta) / -np.expm1(counts * np.log(beta))
 
 
 @dataclass(frozen=True)
