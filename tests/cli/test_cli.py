@@ -65,6 +65,26 @@ def test_train_writes_what_a_studys_run_writes_and_prints_json(squares, tmp_path
     assert "\x1b[" not in table.stdout
 
 
+def test_balance_auto_runs_the_plain_baseline_beside_what_it_picks(squares, tmp_path):
+    arguments = ("train", "--data", squares, "--epochs", 1, "--batch-size", 40, "--out", tmp_path,
+                 "--balance", "auto", "--json")  # fmt: skip
+    done = unskew(*arguments, "--skew", "step:0:0.1")
+    assert "skewed 10 to 1" in done.stderr
+    assert [run["remedy"] for run in json.loads(done.stdout)] == ["none", "balanced_softmax"]
+    even = unskew(*arguments)
+    assert "nearly even" in even.stderr
+    assert json.loads(even.stdout)["remedy"] == "none"
+    both = unskew(*arguments, "--remedy", "focal")
+    assert both.returncode == 2
+    assert "leave out --remedy focal" in both.stderr
+
+
+def test_remedies():
+    assert "balanced_softmax" in json.loads(unskew("remedies", "list", "--json").stdout)
+    shown = unskew("remedies", "show", "focal")
+    assert "--remedy-option focal.gamma=" in shown.stdout
+
+
 def test_study_then_report(squares, tmp_path):
     (tmp_path / "tiny.toml").write_text(TEXT)
     done = unskew("study", "tiny.toml", "--data", squares, "--seeds", 1, "--set", "momentum=0.5",

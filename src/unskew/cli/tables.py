@@ -9,9 +9,9 @@ from rich.text import Text
 from unskew.evaluation.evaluation import Evaluation
 
 
-def evaluation_table(evaluation: Evaluation) -> Group:
+def evaluation_table(evaluation: Evaluation, remedy: str) -> Group:
     """Each class with its support, and the figures over all classes under it."""
-    table = Table(title=f"on the {evaluation.split} images", title_justify="left")
+    table = Table(title=f"remedy {remedy}, on the {evaluation.split} images", title_justify="left")
     table.add_column("class")
     for column in ("training images", "images", "accuracy", "precision", "F1"):
         table.add_column(column, justify="right")

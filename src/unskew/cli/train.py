@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from unskew.cli.console import interruptible, print_json, stderr, stdout
+
+if TYPE_CHECKING:
+    from unskew.data.imageset import Splits
+    from unskew.training.recipe import Recipe
+
+
+class Balance(StrEnum):
+    """Who picks the remedy."""
+
+    auto = "auto"
+    none = "none"
 
 
 def train(
@@ -45,6 +57,12 @@ def train(
     remedy_option: Annotated[
         list[str] | None, typer.Option(help="As remedy.option=value; repeatable.")
     ] = None,
+    balance: Annotated[
+        Balance,
+        typer.Option(
+            help="auto: pick a remedy by the class counts, and run the plain baseline beside it."
+        ),
+    ] = Balance.none,
     model_option: Annotated[
         list[str] | None, typer.Option(help="As name=value; repeatable.")
     ] = None,
@@ -73,10 +91,13 @@ def train(
 
         unskew train --model cnn --data digits
 
+        unskew train --data photos/ --balance auto
+
         unskew train --model lstm --data photos/ --skew step:0-4:0.1 --remedy balanced_softmax
     """
     from unskew.cli.options import parse_nested_options, parse_options
     from unskew.cli.progress import open_with_progress, run_with_progress
+    from unskew.cli.tables import evaluation_table
     from unskew.data.skew import parse_skew
     from unskew.training.recipe import Recipe, make_recipe
 
@@ -99,22 +120,39 @@ def train(
         )  # fmt: skip
     splits = open_with_progress(wanted.data, strict=strict)
     wanted = wanted.with_(fingerprint=splits.fingerprint)
-    folder = (out or Path("unskew-train")) / "runs" / wanted.run_id
-    with interruptible():
-        outcome, evaluation = run_with_progress(wanted, splits, folder, device)
-    if as_json:
-        print_json(
-            {"run": outcome.run_id, "folder": str(folder), "outcome": outcome.outcome,
-             "message": outcome.message, "images_per_second": outcome.images_per_second,
+    recipes = _balanced(wanted, splits) if balance is Balance.auto else [wanted]
+    told = []
+    for each in recipes:
+        folder = (out or Path("unskew-train")) / "runs" / each.run_id
+        with interruptible():
+            outcome, evaluation = run_with_progress(each, splits, folder, device)
+        told.append(
+            {"run": outcome.run_id, "remedy": each.remedy, "folder": str(folder),
+             "outcome": outcome.outcome, "message": outcome.message,
+             "images_per_second": outcome.images_per_second,
              "evaluation": None if evaluation is None else evaluation.to_dict()}
         )  # fmt: skip
-    elif evaluation is not None:
-        from unskew.cli.tables import evaluation_table
-
-        stdout().print(evaluation_table(evaluation), soft_wrap=False)
-        if outcome.message:
-            stderr().print(outcome.message)
-        stderr().print(f"written to {folder}")
-    if evaluation is None:
-        stderr().print(f"[bold red]diverged:[/] {outcome.message}")
+        if evaluation is None:
+            stderr().print(f"[bold red]diverged:[/] {outcome.message}")
+        elif not as_json:
+            stdout().print(evaluation_table(evaluation, each.remedy), soft_wrap=False)
+            if outcome.message:
+                stderr().print(outcome.message)
+            stderr().print(f"written to {folder}")
+    if as_json:
+        print_json(told[0] if len(told) == 1 else told)
+    if any(run["evaluation"] is None for run in told):
         raise typer.Exit(1)
+
+
+def _balanced(wanted: Recipe, splits: Splits) -> list[Recipe]:
+    """The plain baseline and, where the counts ask for one, the recipe with a remedy."""
+    from unskew.errors import UserError
+    from unskew.remedies.auto import choose
+    from unskew.training.shown import select
+
+    if wanted.remedy != "none":
+        raise UserError(f"--balance auto picks the remedy: leave out --remedy {wanted.remedy}")
+    spec, reason = choose(select(wanted, splits).train.counts())
+    stderr().print(reason, highlight=False)
+    return [wanted] if spec == "none" else [wanted, wanted.with_(remedy=spec)]
