@@ -7,9 +7,14 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from unskew.data.imageset import ImageSet, Splits
 from unskew.data.randomness import stream
+
+# No test measures time, and a failure found once is found again.
+settings.register_profile("house", deadline=None, derandomize=True)
+settings.load_profile("house")
 
 
 def make_images(count: int, classes: int, seed: int, size: int = 16) -> ImageSet:

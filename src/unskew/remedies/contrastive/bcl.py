@@ -112,13 +112,14 @@ def balanced_contrastive_loss(
     temperature: τ.
     """
     with torch.autocast(views.device.type, enabled=False):
-        z = F.normalize(torch.cat([views, prototypes]).float(), dim=1)
+        z = torch.cat([views, prototypes])
+        z = F.normalize(z.to(torch.promote_types(z.dtype, torch.float32)), dim=1)
         count, classes = len(views), len(prototypes)
         members = torch.cat([labels, torch.arange(classes, device=labels.device)])
         similarity = z[:count] @ z.T / temperature
         itself = torch.eye(count, len(z), dtype=torch.bool, device=z.device)
         positive = (labels[:, None] == members) & ~itself
-        sizes = members.bincount(minlength=classes)[members].float()
+        sizes = members.bincount(minlength=classes)[members].to(z.dtype)
         # The view itself is not among its own class's members.
         weights = torch.where(labels[:, None] == members, sizes - 1, sizes).log()
         averaged = (similarity - weights).masked_fill(itself, -torch.inf)

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from unskew.errors import UserError
 from unskew.remedies.base import Batch, Draw, Facts, Remedy
 from unskew.remedies.counts import at_least_one, weights_of_mean_one
 from unskew.remedies.mixing.pairs import blend, box, paste, shares
@@ -54,6 +55,13 @@ class GLMC(Remedy):
     label_power: float = option(1.0, at_least=0)
     sample_power: float = option(0.2, at_least=0, at_most=1)
     dimensions: int = option(128, at_least=1)
+
+    def check(self, facts: Facts) -> None:
+        if facts.epochs < 2:
+            raise UserError(
+                f"remedy {self.name!r} trains the network's classifier from the second epoch on, "
+                f"and epochs is {facts.epochs}: choose 2 or more"
+            )
 
     def auxiliary(self, facts: Facts) -> nn.Module:
         return nn.ModuleDict(

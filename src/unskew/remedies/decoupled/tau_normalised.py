@@ -9,7 +9,7 @@ from torch import nn
 
 from unskew.remedies.base import Facts, Remedy
 from unskew.remedies.options import option
-from unskew.remedies.regularisation.norms import class_norms, classifier_weight
+from unskew.remedies.regularisation.norms import classifier_weight, divisors
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,7 @@ class TauNormalised(Remedy):
 
     @torch.no_grad()
     def after_training(self, network: nn.Module, facts: Facts) -> None:
-        norms = class_norms(network).clamp(min=torch.finfo(torch.float32).tiny)
-        classifier_weight(network).div_(norms[:, None] ** self.tau)
+        classifier_weight(network).div_(divisors(network)[:, None] ** self.tau)
         bias = getattr(network.classifier, "bias", None)
         if bias is not None:
             bias.zero_()

@@ -18,15 +18,19 @@ def class_norms(network: nn.Module) -> Tensor:
     return classifier_weight(network).detach().norm(dim=1)
 
 
+def divisors(network: nn.Module) -> Tensor:
+    """`class_norms`, but 1 where the weights are all zero, which any factor leaves at zero."""
+    norms = class_norms(network)
+    return norms.where(norms > 0, 1.0)
+
+
 @torch.no_grad()
 def shorten(network: nn.Module, bound: float | Tensor) -> None:
     """Project each class's weights onto the ball of radius `bound`: w_k · min(1, δ/‖w_k‖)."""
-    norms = class_norms(network).clamp(min=torch.finfo(torch.float32).tiny)
-    classifier_weight(network).mul_((bound / norms).clamp(max=1.0)[:, None])
+    classifier_weight(network).mul_((bound / divisors(network)).clamp(max=1.0)[:, None])
 
 
 @torch.no_grad()
 def set_length(network: nn.Module, length: float) -> None:
     """Scale each class's weights to one length; weights that are all zero stay so."""
-    norms = class_norms(network).clamp(min=torch.finfo(torch.float32).tiny)
-    classifier_weight(network).mul_((length / norms)[:, None])
+    classifier_weight(network).mul_((length / divisors(network))[:, None])
