@@ -59,7 +59,8 @@ def fit_temperature(
     """The T of the least weighted negative log-likelihood of softmax(z/T), in [1/100, 100].
 
     The loss is convex in 1/T, hence has one minimum in log T, which is sought. Where every
-    image is classified right it falls for ever as T does, and 1/100 is returned.
+    image is classified right it falls with T until nothing is left of it, and a T so small that
+    nothing is left is returned.
 
     Parameters
     ----------
