@@ -79,6 +79,9 @@ def train(
     strict: Annotated[
         bool, typer.Option("--strict", help="Refuse damaged images instead of skipping them.")
     ] = False,
+    image_size: Annotated[
+        int | None, typer.Option(help="Resize images to this height and width.", min=8)
+    ] = None,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     out: Annotated[Path | None, typer.Option(help="Folder to write; unskew-train if none.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the evaluation as JSON.")] = False,
@@ -118,7 +121,7 @@ def train(
                 "precision": precision, "max_steps": max_steps,
             }
         )  # fmt: skip
-    splits = open_with_progress(wanted.data, strict=strict)
+    splits = open_with_progress(wanted.data, strict=strict, image_size=image_size)
     wanted = wanted.with_(fingerprint=splits.fingerprint)
     recipes = _balanced(wanted, splits) if balance is Balance.auto else [wanted]
     told = []
