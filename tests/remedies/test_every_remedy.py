@@ -115,9 +115,10 @@ def test_a_run_stays_finite_whatever_the_counts(name, counts):
 @every_remedy
 def test_a_run_of_one_epoch_is_finite_or_refused_with_the_mend(name):
     facts = make_facts([40, 10, 1, 0], epochs=1)
-    if len(make_remedy(name).stages(5)) > 1:
+    # GLMC is of one stage, but its classifier first learns in the second epoch.
+    if len(make_remedy(name).stages(5)) > 1 or name == "glmc":
         with pytest.raises(UserError, match=rf"{name}.*epochs is 1: choose 2 or more"):
-            make_remedy(name).stages(1)
+            rehearse(make_remedy(name), facts)
     else:
         assert rehearse(make_remedy(name), facts).isfinite().all()
 
