@@ -124,3 +124,9 @@ def test_focal_takes_its_p_from_the_unweighted_softmax():
     p = F.softmax(logits, dim=1)[torch.arange(3), labels]
     focal = -((1 - p) ** 2) * p.log()
     torch.testing.assert_close(found, (weight * focal).sum() / weight.sum())
+
+
+def test_a_huge_gamma_leaves_the_smallest_classes_and_no_nan():
+    assert weights("cost_sensitive", [5000, 5000], gamma=100.0).tolist() == [1, 1]
+    found = weights("cost_sensitive", [5000, 50, 0], gamma=400.0)
+    np.testing.assert_allclose(found[:2], [0, 2], atol=1e-6)

@@ -43,4 +43,8 @@ class CostSensitive(Remedy):
 
     def class_weights(self, facts: Facts, epoch: int) -> Tensor:
         costs = np.array(self.costs or (1.0,) * facts.num_classes)
-        return weights_of_mean_one(costs * at_least_one(facts) ** -self.gamma, facts)
+        sizes = at_least_one(facts)
+        # Over the smallest class that has images, so that no large γ makes all weights vanish.
+        least = sizes[facts.counts > 0].min()
+        rarity = (least / np.maximum(sizes, least)) ** self.gamma
+        return weights_of_mean_one(costs * rarity, facts)
