@@ -47,7 +47,7 @@ claims = [
     { text = "Decay is best.", selection = "decay", value = 1e-3 },
     { text = "Decay gains much.", selection = "decay", metric = "accuracy", low = 0.5 },
     { text = "It learns.", arm = "full", metric = "accuracy", low = 0.0, follows = "So it does." },
-    { text = "Skew helps.", arm = "wd0", than = "full", metric = "accuracy", low = 2 },
+    { text="Skew helps.", arm="wd0", than="full", metric="accuracy", low=2, fails="No." },
 ]
 """
 
