@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from unskew.errors import UserError
 
-Value = bool | int | float | str
+Value = bool | int | float | str | tuple[float, ...]
 
 
 def parse_options(items: Iterable[str]) -> dict[str, Value]:
@@ -42,7 +42,7 @@ def parse_nested_options(items: Iterable[str]) -> dict[str, dict[str, Value]]:
 
 
 def parse_value(text: str) -> Value:
-    """An int, a float, a truth value, or else the text itself."""
+    """An int, a float, a truth value, several numbers between commas, or else the text itself."""
     if text.lower() in ("true", "false"):
         return text.lower() == "true"
     for kind in (int, float):
@@ -50,4 +50,9 @@ def parse_value(text: str) -> Value:
             return kind(text)
         except ValueError:
             continue
+    if "," in text:
+        try:
+            return tuple(float(part) for part in text.split(","))
+        except ValueError:
+            return text
     return text
