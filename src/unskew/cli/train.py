@@ -102,6 +102,7 @@ def train(
     from unskew.cli.progress import open_with_progress, run_with_progress
     from unskew.cli.tables import evaluation_table
     from unskew.data.skew import parse_skew
+    from unskew.kernels.memory import keep_freed_memory
     from unskew.training.recipe import Recipe, make_recipe
 
     if recipe is not None:
@@ -124,6 +125,7 @@ def train(
     splits = open_with_progress(wanted.data, strict=strict, image_size=image_size)
     wanted = wanted.with_(fingerprint=splits.fingerprint)
     recipes = _balanced(wanted, splits) if balance is Balance.auto else [wanted]
+    keep_freed_memory()
     told = []
     for each in recipes:
         folder = (out or Path("unskew-train")) / "runs" / each.run_id

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
+import torch
 from torch import Tensor, nn
 
 
@@ -15,9 +18,20 @@ class Network(nn.Module):
     ----------
     num_features: D, the width of what `features` returns.
     classifier: maps (B, D) to logits (B, K); `nn.Linear` unless a remedy has replaced it.
+    fused: use the kernels of `unskew.kernels` where the network and the machine have them. Off
+        unless it is asked for, so that hooks, tracing and function transforms see the layers.
+
+    Class attributes
+    ----------------
+    kernels: names of the files of `unskew.kernels` that it uses.
+    kernel_dtypes: number formats of the products for which they are used.
     """
 
+    kernels: ClassVar[tuple[str, ...]] = ()
+    kernel_dtypes: ClassVar[tuple[torch.dtype, ...]] = (torch.float32, torch.bfloat16)
+
     num_features: int
+    fused: bool = False
     classifier: nn.Module
 
     def features(self, images: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from unskew.kernels.norm_relu_pool import norm_relu_pool
 from unskew.models.base import Network
 
 # The report leaves the widths open but for "growing to 128" over six convolutions and three
@@ -29,6 +30,8 @@ class CNN(Network):
     ------
     ValueError: `image_size` is not a positive multiple of 8.
     """
+
+    kernels = ("norm_relu_pool",)
 
     def __init__(self, num_classes: int, image_size: int = 32, *, hidden: int = 256) -> None:
         super().__init__()
@@ -58,5 +61,17 @@ class CNN(Network):
         self.classifier = nn.Linear(hidden, num_classes)
 
     def features(self, images: Tensor) -> Tensor:
-        features: Tensor = self.hidden(self.convolutions(images))
+        activations = self._fused(images) if self.fused else self.convolutions(images)
+        features: Tensor = self.hidden(activations)
         return features
+
+    def _fused(self, images: Tensor) -> Tensor:
+        """`self.convolutions`, what follows a convolution done in one pass."""
+        layers = list(self.convolutions)
+        for position, layer in enumerate(layers):
+            if isinstance(layer, nn.Conv2d):
+                norm = layers[position + 1]
+                assert isinstance(norm, nn.BatchNorm2d)
+                pool = isinstance(layers[min(position + 3, len(layers) - 1)], nn.MaxPool2d)
+                images = norm_relu_pool(layer(images), norm, pool)
+        return images

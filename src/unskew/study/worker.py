@@ -55,7 +55,9 @@ def work(connection: Connection, data: Data, threads: int, device: str) -> None:
     import torch
 
     from unskew.data.sources import open_data
+    from unskew.kernels.memory import keep_freed_memory
 
+    keep_freed_memory()
     torch.set_num_threads(threads)
     try:
         splits = open_data(data.spec, strict=data.strict, image_size=data.image_size)

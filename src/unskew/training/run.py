@@ -42,6 +42,7 @@ class RunOutcome:
     precision: number format of the products, "float32" or "bfloat16".
     threads: of the process that trained it; results are bit-identical for the same number.
     mean, std: of the training images' channels in units of 0..255; prediction must use them.
+    kernels: "fused" where the package's own kernels were used, else "plain" and why.
     """
 
     run_id: str
@@ -58,6 +59,7 @@ class RunOutcome:
     finished: str
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    kernels: str = "plain"
 
 
 def execute(
@@ -191,6 +193,7 @@ def _outcome(trainer: Trainer, outcome: str, message: str, started: datetime) ->
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
         mean=tuple(float(value) for value in trainer.mean),
         std=tuple(float(value) for value in trainer.std),
+        kernels=trainer.kernels,
     )
 
 

@@ -21,6 +21,7 @@ from unskew.remedies.registry import make_remedy
 from unskew.training.checkpoint import State
 from unskew.training.criterion import Criterion
 from unskew.training.divergence import check_losses
+from unskew.training.engine import use_kernels
 from unskew.training.events import EpochBegan, EpochEnded, Event, StepsDone
 from unskew.training.history import EpochRecord
 from unskew.training.optimisation import learning_rate, make_optimizer
@@ -50,6 +51,7 @@ class Trainer:
     facts: what remedies may know of the run.
     shown: which images are trained on and which the run is judged by.
     mean, std: of the training images' channels, float32 (3,), in units of 0..255.
+    kernels: "fused", or "plain" and why.
 
     Raises
     ------
@@ -92,6 +94,7 @@ class Trainer:
         network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         if auxiliary is not None:
             auxiliary.to(device)
+        self.kernels = use_kernels(network, device, self.dtype)
         self.stages = self.remedy.stages(recipe.epochs)
         optimizer = make_optimizer(recipe, network, auxiliary, self.remedy, recipe.weight_decay)
         self.state = TrainingState(network, auxiliary, optimizer)

@@ -1,0 +1,93 @@
+"""Building a C file with the machine's compiler, once, and loading it."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+SOURCES = Path(__file__).parent
+# No -ffast-math: a NaN must stay one, or a diverged run would go unnoticed.
+FLAGS = ("-O3", "-march=native", "-fno-math-errno", "-fPIC", "-shared", "-fopenmp")
+SECONDS = 120
+"""After which a compiler that has not ended is given up."""
+
+
+@dataclass(frozen=True)
+class Library:
+    """A loaded C file, or why there is none.
+
+    Attributes
+    ----------
+    functions: None where the file could not be built or loaded.
+    reason: in words; empty where it could.
+    """
+
+    functions: ctypes.CDLL | None
+    reason: str = ""
+
+
+@functools.cache
+def load(name: str) -> Library:
+    """The kernels of `name`.c, built now if they never were on this kind of processor.
+
+    Nothing is raised: a machine without a compiler is no error, only slower. Set the environment
+    variable UNSKEW_KERNELS to "off" to do without, CC to name the compiler.
+    """
+    if os.environ.get("UNSKEW_KERNELS") == "off":
+        return Library(None, "UNSKEW_KERNELS is off")
+    compiler = shutil.which(os.environ.get("CC") or "cc") or shutil.which("gcc")
+    if compiler is None:
+        return Library(None, "no C compiler found")
+    try:
+        return Library(ctypes.CDLL(str(_built(name, compiler))))
+    except subprocess.TimeoutExpired:
+        return Library(None, f"{compiler} took more than {SECONDS} seconds")
+    except subprocess.CalledProcessError as error:
+        first = next(iter(error.stderr.strip().splitlines()), "it failed")
+        return Library(None, f"{compiler}: {first}")
+    except OSError as error:
+        return Library(None, f"the built kernels cannot be loaded: {error}")
+
+
+def _built(name: str, compiler: str) -> Path:
+    """Path of the shared object, named by all that its content depends on."""
+    sources = sorted(path for path in SOURCES.iterdir() if path.suffix in (".c", ".inc", ".h"))
+    parts = [compiler, *FLAGS, _processor(), *(path.read_text("utf-8") for path in sources)]
+    digest = hashlib.blake2b("\0".join(parts).encode(), digest_size=8).hexdigest()
+    cache = os.environ.get("UNSKEW_CACHE") or platformdirs.user_cache_dir("unskew")
+    folder = Path(cache) / "kernels"
+    built = folder / f"{name}-{digest}.so"
+    if built.exists():
+        return built
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    # Several processes may build at once: each into a file of its own, renamed when whole.
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        made = Path(scratch) / built.name
+        subprocess.run(
+            [compiler, *FLAGS, str(SOURCES / f"{name}.c"), "-o", str(made), "-lm"],
+            check=True,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+        )
+        made.replace(built)
+    return built
+
+
+def _processor() -> str:
+    """What -march=native depends on, so that a home shared by several machines does no harm."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() + platform.machine()
+    return next((line for line in lines if line.startswith(("flags", "Features"))), "")

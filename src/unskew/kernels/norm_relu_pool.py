@@ -1,0 +1,138 @@
+"""Batch normalisation, ReLU and a 2×2 max-pool in one pass over memory."""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from unskew.kernels.library import Library, load
+
+MAX_CHANNELS = 1024  # of norm_relu_pool.c
+_SUFFIX = {torch.float32: "float", torch.bfloat16: "bfloat16"}
+
+
+def library() -> Library:
+    """The built kernels, or why there are none."""
+    return load("norm_relu_pool")
+
+
+def norm_relu_pool(images: Tensor, norm: nn.BatchNorm2d, pool: bool) -> Tensor:
+    """`max_pool2d(relu(norm(images)), 2)`, or without the pool, in training or evaluation mode.
+
+    In training mode the layer's running statistics move as PyTorch moves them. What the kernels
+    do not do (another dtype or device, a gradient in evaluation mode) is left to PyTorch.
+
+    Parameters
+    ----------
+    images: float (B, C, H, W); with `pool`, H and W are even.
+    norm: with float32 parameters.
+
+    Returns
+    -------
+    Like `images`, (B, C, H, W) or (B, C, H/2, W/2), channels last in memory. A NaN stays one.
+    """
+    if not _fits(images, norm):
+        plain = F.relu(norm(images))
+        return F.max_pool2d(plain, 2) if pool else plain
+    if norm.training:
+        assert norm.num_batches_tracked is not None
+        norm.num_batches_tracked.add_(1)
+        trained: Tensor = _Training.apply(images, norm.weight, norm.bias, norm, pool)
+        return trained
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    slope = norm.weight * (norm.running_var + norm.eps).rsqrt()
+    shift = norm.bias - norm.running_mean * slope
+    predicted: Tensor = _Affine.apply(images, slope.detach(), shift.detach(), pool)
+    return predicted
+
+
+def _fits(images: Tensor, norm: nn.BatchNorm2d) -> bool:
+    return (
+        images.dtype in _SUFFIX
+        and images.device.type == "cpu"
+        and norm.num_features <= MAX_CHANNELS
+        and norm.affine
+        and norm.track_running_stats
+        and norm.momentum is not None
+        and (norm.training or not images.requires_grad)
+        and library().functions is not None
+    )
+
+
+class _Training(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, images: Tensor, gamma: Tensor, beta: Tensor, norm: nn.BatchNorm2d, pool: bool
+    ) -> Tensor:
+        images = images.contiguous(memory_format=torch.channels_last)
+        out, rows, width = _output(images, pool)
+        channels, parts = images.shape[1], torch.get_num_threads()
+        saved = torch.empty(4, channels)
+        _call(
+            f"forward_training_{_SUFFIX[images.dtype]}",
+            images, gamma, beta, norm.running_mean, norm.running_var,
+            ctypes.c_float(norm.momentum or 0.0), ctypes.c_float(norm.eps), saved,
+            _sums(parts, channels), out, ctypes.c_int64(rows), width, channels, parts,
+        )  # fmt: skip
+        ctx.save_for_backward(images, saved)
+        ctx.size = rows, width
+        return out
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        images, saved = ctx.saved_tensors
+        rows, width = ctx.size
+        gradient = gradient.contiguous(memory_format=torch.channels_last)
+        channels, parts = images.shape[1], torch.get_num_threads()
+        back, gamma, beta = torch.empty_like(images), *torch.empty(2, channels)
+        _call(
+            f"backward_training_{_SUFFIX[images.dtype]}",
+            images, gradient, saved, _sums(parts, channels), torch.empty(2, channels), back,
+            gamma, beta, ctypes.c_int64(rows), width, channels, parts,
+        )  # fmt: skip
+        return back, gamma, beta, None, None
+
+
+class _Affine(torch.autograd.Function):
+    """relu(a x + b) and pool, for prediction: it has no gradient."""
+
+    @staticmethod
+    def forward(ctx: Any, images: Tensor, slope: Tensor, shift: Tensor, pool: bool) -> Tensor:
+        images = images.contiguous(memory_format=torch.channels_last)
+        out, rows, width = _output(images, pool)
+        _call(
+            f"forward_{_SUFFIX[images.dtype]}",
+            images, slope, shift, out, ctypes.c_int64(rows), width, images.shape[1],
+            torch.get_num_threads(),
+        )  # fmt: skip
+        ctx.mark_non_differentiable(out)
+        return out
+
+
+def _output(images: Tensor, pool: bool) -> tuple[Tensor, int, int]:
+    """(room for the result, rows of C values, image width or 0 without pool)."""
+    batch, channels, height, width = images.shape
+    halves = 2 if pool else 1
+    out = torch.empty(
+        (batch, channels, height // halves, width // halves),
+        dtype=images.dtype,
+        memory_format=torch.channels_last,
+    )
+    return out, batch * height * width, width if pool else 0
+
+
+def _sums(parts: int, channels: int) -> Tensor:
+    return torch.empty(parts, 2, channels, dtype=torch.float64)
+
+
+def _call(function: str, *arguments: Any) -> None:
+    built = library().functions
+    assert built is not None
+    kernel = getattr(built, function)
+    kernel(*(ctypes.c_void_p(a.data_ptr()) if isinstance(a, Tensor) else a for a in arguments))

@@ -1,0 +1,32 @@
+"""What a run is computed with: PyTorch's operators, or the package's own kernels beside them."""
+
+from __future__ import annotations
+
+import torch
+
+from unskew.kernels.library import load
+from unskew.models.base import Network
+
+FUSED = "fused"
+
+
+def use_kernels(network: Network, device: str, dtype: torch.dtype) -> str:
+    """Let a network use the kernels it has on this machine; what to record of it.
+
+    Returns
+    -------
+    "fused", or "plain" with the reason, for people.
+    """
+    reason = _reason(network, device, dtype)
+    network.fused = not reason
+    return f"plain: {reason}" if reason else FUSED
+
+
+def _reason(network: Network, device: str, dtype: torch.dtype) -> str:
+    if not network.kernels:
+        return "the network has no kernels of its own"
+    if torch.device(device).type != "cpu":
+        return "the kernels are for the CPU"
+    if dtype not in network.kernel_dtypes:
+        return f"no kernels for {str(dtype).removeprefix('torch.')}"
+    return next((reason for name in network.kernels if (reason := load(name).reason)), "")

@@ -1,0 +1,71 @@
+"""Building kernels: found once, kept, and done without where it cannot be."""
+
+import os
+import stat
+import subprocess
+import sys
+
+import pytest
+
+from unskew.kernels import library
+
+
+@pytest.fixture
+def fresh(monkeypatch, tmp_path):
+    """Nothing built yet, and nothing remembered."""
+    library.load.cache_clear()
+    monkeypatch.setenv("UNSKEW_CACHE", str(tmp_path))
+    yield tmp_path
+    library.load.cache_clear()
+
+
+def compiler(path, body):
+    path.write_text(f"#!/bin/sh\n{body}\n")
+    path.chmod(path.stat().st_mode | stat.S_IEXEC)
+    return str(path)
+
+
+def test_without_a_compiler_the_reason_is_told(fresh, monkeypatch):
+    monkeypatch.setenv("PATH", str(fresh))
+    monkeypatch.delenv("CC", raising=False)
+    assert library.load("norm_relu_pool") == library.Library(None, "no C compiler found")
+
+
+def test_a_compiler_that_fails_is_quoted(fresh, monkeypatch):
+    monkeypatch.setenv("CC", compiler(fresh / "cc", "echo 'no such option' >&2; exit 1"))
+    found = library.load("norm_relu_pool")
+    assert found.functions is None
+    assert "no such option" in found.reason
+
+
+def test_a_compiler_that_writes_rubbish_is_survived(fresh, monkeypatch):
+    body = 'while [ "$1" != -o ]; do shift; done; echo rubbish > "$2"'
+    monkeypatch.setenv("CC", compiler(fresh / "cc", body))
+    found = library.load("norm_relu_pool")
+    assert found.functions is None
+    assert "cannot be loaded" in found.reason
+
+
+def test_it_can_be_switched_off(fresh, monkeypatch):
+    monkeypatch.setenv("UNSKEW_KERNELS", "off")
+    assert library.load("norm_relu_pool").reason == "UNSKEW_KERNELS is off"
+
+
+def test_what_was_built_is_used_again(fresh, monkeypatch):
+    if library.load("norm_relu_pool").functions is None:
+        pytest.skip("no compiler")
+    (built,) = (fresh / "kernels").iterdir()
+    before = built.stat().st_mtime_ns
+    library.load.cache_clear()
+    assert library.load("norm_relu_pool").functions is not None
+    assert [path.stat().st_mtime_ns for path in (fresh / "kernels").iterdir()] == [before]
+
+
+def test_several_processes_may_build_at_once(fresh):
+    script = (
+        "import sys; from unskew.kernels.library import load;"
+        "sys.exit('no C compiler' not in load('norm_relu_pool').reason "
+        "and load('norm_relu_pool').functions is None)"
+    )
+    processes = [subprocess.Popen([sys.executable, "-c", script], env=os.environ) for _ in range(3)]
+    assert [process.wait() for process in processes] == [0, 0, 0]
