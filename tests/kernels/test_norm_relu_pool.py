@@ -7,11 +7,12 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from unskew.kernels.norm_relu_pool import library, norm_relu_pool
+from unskew.kernels.library import load
+from unskew.kernels.norm_relu_pool import norm_relu_pool
 
-pytestmark = pytest.mark.skipif(
-    library().functions is None, reason=f"no kernels: {library().reason}"
-)
+LIBRARY = load("norm_relu_pool")
+
+pytestmark = pytest.mark.skipif(LIBRARY.functions is None, reason=f"no kernels: {LIBRARY.reason}")
 
 
 def layer(channels, seed=0):

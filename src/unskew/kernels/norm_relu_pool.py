@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import ctypes
+from ctypes import c_float, c_int64
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from unskew.kernels.library import Library, load
+from unskew.kernels.call import call
+from unskew.kernels.library import load
 
 MAX_CHANNELS = 1024  # of norm_relu_pool.c
 _SUFFIX = {torch.float32: "float", torch.bfloat16: "bfloat16"}
-
-
-def library() -> Library:
-    """The built kernels, or why there are none."""
-    return load("norm_relu_pool")
 
 
 def norm_relu_pool(images: Tensor, norm: nn.BatchNorm2d, pool: bool) -> Tensor:
@@ -60,7 +56,7 @@ def _fits(images: Tensor, norm: nn.BatchNorm2d) -> bool:
         and norm.track_running_stats
         and norm.momentum is not None
         and (norm.training or not images.requires_grad)
-        and library().functions is not None
+        and load("norm_relu_pool").functions is not None
     )
 
 
@@ -73,11 +69,11 @@ class _Training(torch.autograd.Function):
         out, rows, width = _output(images, pool)
         channels, parts = images.shape[1], torch.get_num_threads()
         saved = torch.empty(4, channels)
-        _call(
-            f"forward_training_{_SUFFIX[images.dtype]}",
+        call(
+            "norm_relu_pool", f"forward_training_{_SUFFIX[images.dtype]}",
             images, gamma, beta, norm.running_mean, norm.running_var,
-            ctypes.c_float(norm.momentum or 0.0), ctypes.c_float(norm.eps), saved,
-            _sums(parts, channels), out, ctypes.c_int64(rows), width, channels, parts,
+            c_float(norm.momentum or 0.0), c_float(norm.eps), saved,
+            _sums(parts, channels), out, c_int64(rows), width, channels, parts,
         )  # fmt: skip
         ctx.save_for_backward(images, saved)
         ctx.size = rows, width
@@ -91,10 +87,10 @@ class _Training(torch.autograd.Function):
         gradient = gradient.contiguous(memory_format=torch.channels_last)
         channels, parts = images.shape[1], torch.get_num_threads()
         back, gamma, beta = torch.empty_like(images), *torch.empty(2, channels)
-        _call(
-            f"backward_training_{_SUFFIX[images.dtype]}",
+        call(
+            "norm_relu_pool", f"backward_training_{_SUFFIX[images.dtype]}",
             images, gradient, saved, _sums(parts, channels), torch.empty(2, channels), back,
-            gamma, beta, ctypes.c_int64(rows), width, channels, parts,
+            gamma, beta, c_int64(rows), width, channels, parts,
         )  # fmt: skip
         return back, gamma, beta, None, None
 
@@ -106,9 +102,9 @@ class _Affine(torch.autograd.Function):
     def forward(ctx: Any, images: Tensor, slope: Tensor, shift: Tensor, pool: bool) -> Tensor:
         images = images.contiguous(memory_format=torch.channels_last)
         out, rows, width = _output(images, pool)
-        _call(
-            f"forward_{_SUFFIX[images.dtype]}",
-            images, slope, shift, out, ctypes.c_int64(rows), width, images.shape[1],
+        call(
+            "norm_relu_pool", f"forward_{_SUFFIX[images.dtype]}",
+            images, slope, shift, out, c_int64(rows), width, images.shape[1],
             torch.get_num_threads(),
         )  # fmt: skip
         ctx.mark_non_differentiable(out)
@@ -129,10 +125,3 @@ def _output(images: Tensor, pool: bool) -> tuple[Tensor, int, int]:
 
 def _sums(parts: int, channels: int) -> Tensor:
     return torch.empty(parts, 2, channels, dtype=torch.float64)
-
-
-def _call(function: str, *arguments: Any) -> None:
-    built = library().functions
-    assert built is not None
-    kernel = getattr(built, function)
-    kernel(*(ctypes.c_void_p(a.data_ptr()) if isinstance(a, Tensor) else a for a in arguments))

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
+import torch
 from torch import Tensor, nn
 
+from unskew.kernels.lstm import lstm
 from unskew.models.base import Network
 
 
@@ -26,6 +30,9 @@ class LSTM(Network):
     images float (B, 3, H, W) -> logits (B, K).
     """
 
+    kernels: ClassVar[tuple[str, ...]] = ("lstm",)
+    kernel_dtypes = (torch.bfloat16,)
+
     def __init__(
         self,
         num_classes: int,
@@ -45,7 +52,8 @@ class LSTM(Network):
         self.classifier = nn.Linear(hidden, num_classes)
 
     def features(self, images: Tensor) -> Tensor:
-        outputs, _ = self.recurrent(rows(images))
+        sequence = rows(images)
+        outputs = lstm(sequence, self.recurrent) if self.fused else self.recurrent(sequence)[0]
         features: Tensor = self.hidden(outputs[:, -1])
         return features
 

@@ -6,7 +6,7 @@ why they are easy to write and hard to notice.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from torch import Tensor
 
@@ -30,6 +30,8 @@ class MisreadLSTM(LSTM):
     ------
     ValueError: `reading` is neither.
     """
+
+    kernels: ClassVar[tuple[str, ...]] = ()
 
     def __init__(
         self,

@@ -1,0 +1,116 @@
+"""A stack of LSTM layers, each one pass through time in bfloat16."""
+
+from __future__ import annotations
+
+from ctypes import c_int64
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from unskew.kernels.call import call
+from unskew.kernels.library import load
+
+UNITS = 64
+"""The number of units must be a multiple of this, one tile of the backward pass."""
+
+
+def lstm(sequences: Tensor, layers: nn.LSTM) -> Tensor:
+    """`layers(sequences)[0]`: every step's output of the last layer.
+
+    The kernels act where autocast multiplies in bfloat16 on the CPU; all else is left to
+    PyTorch.
+
+    Parameters
+    ----------
+    sequences: float (B, T, I).
+    layers: with `batch_first`; its parameters are float32.
+
+    Returns
+    -------
+    (B, T, H), bfloat16 under autocast.
+    """
+    if not _fits(sequences, layers):
+        plain: Tensor = layers(sequences)[0]
+        return plain
+    outputs = sequences.transpose(0, 1)
+    for layer in range(layers.num_layers):
+        weights = [getattr(layers, f"{name}_l{layer}") for name in _PARAMETERS]
+        outputs = _Layer.apply(outputs, *weights, torch.is_grad_enabled())
+    return outputs.transpose(0, 1)
+
+
+_PARAMETERS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+
+
+def _fits(sequences: Tensor, layers: nn.LSTM) -> bool:
+    return (
+        sequences.device.type == "cpu"
+        and torch.is_autocast_enabled("cpu")
+        and torch.get_autocast_dtype("cpu") is torch.bfloat16
+        and layers.batch_first
+        and layers.bias
+        and not layers.bidirectional
+        and not layers.proj_size
+        and not layers.dropout
+        and layers.input_size % 2 == 0
+        and layers.hidden_size % UNITS == 0
+        and load("lstm").functions is not None
+    )
+
+
+class _Layer(torch.autograd.Function):
+    """One layer, time first: (T, B, I) to (T, B, H)."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        inputs: Tensor,
+        weight_ih: Tensor,
+        weight_hh: Tensor,
+        bias_ih: Tensor,
+        bias_hh: Tensor,
+        keep: bool,
+    ) -> Tensor:
+        steps, batch, width = inputs.shape
+        units = weight_hh.shape[1]
+        both = torch.empty(steps + 1, batch, width + units, dtype=torch.bfloat16)
+        both[:steps, :, :width] = inputs
+        both[0, :, width:] = 0
+        input_weights, hidden_weights = weight_ih.bfloat16(), weight_hh.bfloat16()
+        packed = torch.empty(4 * units * (width + units), dtype=torch.bfloat16)
+        sizes = c_int64(width), c_int64(units)
+        call("lstm", "pack_forward", input_weights, hidden_weights, packed, *sizes)
+        gates = torch.empty(steps, batch, 4, units, dtype=torch.bfloat16) if keep else None
+        cells = torch.empty(steps if keep else 1, batch, units)
+        call(
+            "lstm", "forward", both, packed, bias_ih + bias_hh, gates, cells,
+            c_int64(steps), c_int64(batch), *sizes, torch.get_num_threads(),
+        )  # fmt: skip
+        if keep:
+            ctx.save_for_backward(both, gates, cells, input_weights, hidden_weights)
+        return both[1:, :, width:]
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        both, gates, cells, input_weights, hidden_weights = ctx.saved_tensors
+        steps, batch, units = cells.shape
+        width, parts = both.shape[2] - units, torch.get_num_threads()
+        packed = torch.empty(4 * units * units, dtype=torch.bfloat16)
+        call("lstm", "pack_backward", hidden_weights, packed, c_int64(units))
+        back, bias = torch.empty_like(gates), torch.zeros(parts, 4 * units)
+        call(
+            "lstm", "backward", gates, cells, gradient.bfloat16().contiguous(), packed, back,
+            torch.empty(batch, units), bias, c_int64(steps), c_int64(batch), c_int64(units), parts,
+        )  # fmt: skip
+        back = back.view(steps * batch, 4 * units)
+        # Both weights' gradients are one product, over all steps and rows at once.
+        weights = back.t() @ both[:steps].view(steps * batch, width + units)
+        bias = bias.sum(dim=0)
+        inputs = None
+        if ctx.needs_input_grad[0]:
+            inputs = (back @ input_weights).view(steps, batch, width)
+        return (
+            inputs, weights[:, :width].float(), weights[:, width:].float(), bias, bias, None
+        )  # fmt: skip

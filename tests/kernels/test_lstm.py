@@ -1,0 +1,141 @@
+"""The fused LSTM against PyTorch's in float64, and against its rounding in bfloat16."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from unskew.kernels.library import load
+from unskew.kernels.lstm import lstm
+
+LIBRARY = load("lstm")
+pytestmark = pytest.mark.skipif(LIBRARY.functions is None, reason=f"no kernels: {LIBRARY.reason}")
+
+
+def layers(width, units, depth=2, seed=0):
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return nn.LSTM(width, units, num_layers=depth, batch_first=True)
+
+
+def bfloat16():
+    return torch.autocast("cpu", dtype=torch.bfloat16)
+
+
+def sequences(batch, steps, width, seed=1):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(batch, steps, width, generator=generator)
+
+
+def gradients(module, x, gradient, run):
+    x = x.clone().requires_grad_()
+    out = run(x, module)
+    out.backward(gradient.to(out.dtype))
+    return [out.detach(), x.grad, *(p.grad for p in module.parameters())]
+
+
+def distance(found, wanted):
+    """Relative to the size of what is wanted."""
+    size = wanted.double().norm().clamp_min(1e-300)  # of one step, W_hh's gradient is 0
+    return float((found.double() - wanted.double()).norm() / size)
+
+
+@pytest.mark.parametrize(
+    ("batch", "steps", "width", "units", "depth"),
+    [(7, 5, 24, 64, 2), (13, 3, 2, 128, 1), (1, 1, 96, 64, 2), (6, 4, 64, 64, 3)],
+)
+@pytest.mark.parametrize("threads", [1, 3])
+def test_as_near_to_float64_as_pytorch_in_bfloat16(batch, steps, width, units, depth, threads):
+    module, x = layers(width, units, depth), sequences(batch, steps, width)
+    gradient = sequences(batch, steps, units, seed=2)
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        with bfloat16():
+            ours = gradients(copy.deepcopy(module), x, gradient, lstm)
+            theirs = gradients(copy.deepcopy(module), x, gradient, lambda x, m: m(x)[0])
+    finally:
+        torch.set_num_threads(before)
+    exact = gradients(
+        copy.deepcopy(module).double(), x.double(), gradient.double(), lambda x, m: m(x)[0]
+    )
+    assert ours[0].dtype == torch.bfloat16
+    for found, peer, wanted in zip(ours, theirs, exact, strict=True):
+        assert found.shape == wanted.shape
+        # 2**-8 is bfloat16's rounding of one number.
+        assert distance(found, wanted) < max(1.5 * distance(peer, wanted), 2**-7)
+
+
+def test_extreme_inputs_stay_finite():
+    module = layers(8, 64)
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.mul_(100)
+    x = sequences(4, 6, 8) * 1e4
+    with bfloat16():
+        out, *grads = gradients(module, x, torch.ones(4, 6, 64), lstm)
+    assert out.isfinite().all()
+    assert out.abs().max() <= 1
+    assert all(gradient.isfinite().all() for gradient in grads)
+
+
+def test_what_is_not_a_number_shows():
+    x = sequences(4, 3, 8)
+    x[2, 1, 5] = float("nan")
+    with bfloat16(), torch.no_grad():
+        out = lstm(x, layers(8, 64))
+    assert out[2, 1:].isnan().all()
+    assert out[[0, 1, 3]].isfinite().all()
+    assert out[2, 0].isfinite().all()
+
+
+def test_prediction_equals_training_bit_for_bit():
+    module, x = layers(24, 64), sequences(9, 5, 24)
+    with bfloat16():
+        trained = lstm(x, module).detach()
+        with torch.inference_mode():
+            predicted = lstm(x, module)
+    assert torch.equal(trained, predicted)
+
+
+def test_rows_do_not_depend_on_each_other_or_on_threads():
+    module, x = layers(24, 64), sequences(9, 5, 24)
+    before = torch.get_num_threads()
+    with bfloat16(), torch.no_grad():
+        whole = lstm(x, module)
+        assert torch.equal(torch.cat([lstm(part, module) for part in x.split(2)]), whole)
+        torch.set_num_threads(2)
+        shared = lstm(x, module)
+        torch.set_num_threads(before)
+    assert torch.equal(shared, whole)
+
+
+def test_same_bits_again():
+    module, x, gradient = layers(24, 64), sequences(9, 5, 24), sequences(9, 5, 64, seed=2)
+    with bfloat16():
+        first = gradients(copy.deepcopy(module), x, gradient, lstm)
+        second = gradients(copy.deepcopy(module), x, gradient, lstm)
+    assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        nn.LSTM(7, 64, batch_first=True),
+        nn.LSTM(8, 60, batch_first=True),
+        nn.LSTM(8, 64, batch_first=True, bias=False),
+        nn.LSTM(8, 64, batch_first=True, bidirectional=True),
+    ],
+    ids=["odd width", "units", "no bias", "two ways"],
+)
+def test_what_the_kernels_cannot_do_is_left_to_pytorch(module):
+    x = sequences(3, 4, module.input_size)
+    with bfloat16(), torch.no_grad():
+        assert torch.equal(lstm(x, module), module(x)[0])
+
+
+def test_float32_is_left_to_pytorch():
+    module, x = layers(8, 64), sequences(3, 4, 8)
+    with torch.no_grad():
+        assert torch.equal(lstm(x, module), module(x)[0])
