@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,6 +16,7 @@ from unskew.data.augment import (
 from unskew.data.batches import Batches, View, whole
 from unskew.data.normalise import channel_statistics
 from unskew.data.policy import EpochAugmentation
+from unskew.kernels.library import load
 
 IMAGES = torch.arange(5 * 3 * 8 * 8).reshape(5, 3, 8, 8).float()
 
@@ -64,12 +66,45 @@ def test_draws_follow_from_seed_epoch_position_and_view():
     assert set(draw_crops(0, 0, 5000).ravel()) == set(range(2 * PADDING + 1))
 
 
-def test_a_policy_applied_in_parts_is_the_policy_applied_at_once():
-    policy = EpochAugmentation("flip_crop", 0, 0, 5)
-    at_once = policy(IMAGES, slice(0, 5))
-    parts = torch.cat([policy(IMAGES[:2], slice(0, 2)), policy(IMAGES[2:], slice(2, 5))])
-    assert torch.equal(at_once, parts)
-    assert torch.equal(EpochAugmentation("none", 0, 0, 5)(IMAGES, slice(0, 5)), IMAGES)
+@pytest.fixture(params=["kernel", "tensor code"])
+def batches(request, monkeypatch):
+    """Batches of 16 × 16 images, both ways of making them."""
+    if request.param == "tensor code":
+        monkeypatch.setattr("unskew.data.batches.can_batch", lambda pixels: False)
+    elif load("batch").functions is None:
+        pytest.skip(load("batch").reason)
+    view = View(make_images(40, 4, 0), np.arange(0, 40, 2))
+    return Batches(view, *channel_statistics(view))
+
+
+def test_a_policy_applied_in_parts_is_the_policy_applied_at_once(batches):
+    policy, chosen = EpochAugmentation("flip_crop", 0, 0, 5), torch.tensor([3, 0, 19, 3, 8])
+    at_once = policy(batches, chosen, slice(0, 5))
+    parts = [policy(batches, chosen[cut], cut) for cut in (slice(0, 2), slice(2, 5))]
+    assert torch.equal(at_once, torch.cat(parts))
+    untouched = EpochAugmentation("none", 0, 0, 5)(batches, chosen, slice(0, 5))
+    assert torch.equal(untouched, batches.images(chosen))
+
+
+def test_batches_are_mirrored_and_shifted_as_the_tensor_code_does_it(batches):
+    chosen, flips = torch.arange(20), torch.arange(20) % 3 == 0
+    shifts = torch.from_numpy(draw_crops(0, 0, 20))
+    plain = batches.images(chosen)
+    assert torch.equal(batches.images(chosen, flips), flip(plain, flips))
+    assert torch.equal(batches.images(chosen, None, shifts), pad_and_crop(plain, shifts))
+    both = batches.images(chosen, flips, shifts)
+    assert torch.equal(both, pad_and_crop(flip(plain, flips), shifts))
+    assert both.is_contiguous(memory_format=torch.channels_last)
+    assert batches.images(chosen[:0]).shape == (0, 3, 16, 16)
+
+
+def test_the_kernel_and_the_tensor_code_agree_bit_for_bit(monkeypatch):
+    view = whole(make_images(40, 4, 1))
+    batches = Batches(view, *channel_statistics(view))
+    arguments = torch.arange(40), torch.arange(40) % 2 == 0, torch.from_numpy(draw_crops(1, 0, 40))
+    fast = batches.images(*arguments)
+    monkeypatch.setattr("unskew.data.batches.can_batch", lambda pixels: False)
+    assert torch.equal(fast, batches.images(*arguments))
 
 
 def test_batches_are_normalised_channels_last_views_of_the_set():

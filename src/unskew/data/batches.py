@@ -10,7 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from unskew.data.augment import PADDING, flip, pad_and_crop
 from unskew.data.imageset import ImageSet
+from unskew.kernels.batch import batch, can_batch
 
 
 @dataclass(frozen=True)
@@ -76,14 +78,27 @@ class Batches:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def images(self, indices: Tensor) -> Tensor:
+    def images(
+        self, indices: Tensor, flips: Tensor | None = None, shifts: Tensor | None = None
+    ) -> Tensor:
         """The images at `indices` (int64 (B,)): float32 (B, 3, H, W), channels last in memory.
 
         The pixels lie as (H, W, C), so viewing them as (C, H, W) makes channels-last batches
         without a transposition.
+
+        Parameters
+        ----------
+        flips: bool (B,), mirrored where set; None: none is.
+        shifts: int64 (B, 2) as `augment.pad_and_crop` takes them; None: none is shifted.
         """
-        pixels = self._pixels[self._positions[indices]].float()
-        return pixels.sub_(self._mean).mul_(self._scale).permute(0, 3, 1, 2)
+        rows = self._positions[indices]
+        if can_batch(self._pixels):
+            return batch(self._pixels, rows, flips, shifts, PADDING, self._mean, self._scale)
+        pixels = self._pixels[rows].float()
+        images = pixels.sub_(self._mean).mul_(self._scale).permute(0, 3, 1, 2)
+        if flips is not None:
+            images = flip(images, flips)
+        return images if shifts is None else pad_and_crop(images, shifts)
 
 
 def _as_tensor(pixels: NDArray[np.uint8]) -> Tensor:

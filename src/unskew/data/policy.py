@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from unskew.data.augment import draw_crops, draw_flips, flip, pad_and_crop
+from unskew.data.augment import draw_crops, draw_flips
+from unskew.data.batches import Batches
 
 
 class EpochAugmentation:
@@ -31,10 +32,7 @@ class EpochAugmentation:
         if policy == "flip_crop":
             self._crops = torch.from_numpy(draw_crops(seed, epoch, count, view=view)).to(device)
 
-    def __call__(self, images: Tensor, cut: slice) -> Tensor:
-        """Images float (B, 3, H, W) shown at the epoch's positions `cut`, augmented."""
-        if self._flips is not None:
-            images = flip(images, self._flips[cut])
-        if self._crops is not None:
-            images = pad_and_crop(images, self._crops[cut])
-        return images
+    def __call__(self, batches: Batches, indices: Tensor, cut: slice) -> Tensor:
+        """The images at `indices` as the epoch's positions `cut` show them, float (B, 3, H, W)."""
+        flips = None if self._flips is None else self._flips[cut]
+        return batches.images(indices, flips, None if self._crops is None else self._crops[cut])

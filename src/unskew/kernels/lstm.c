@@ -171,6 +171,19 @@ INLINE void backward_tile(const Backward *b, float *dbias, int64_t t, int64_t ro
 #pragma GCC unroll 4
         for (int j = 0; j < 4; j++) dh[r][j] = load(b->dy + (t * B + row + r) * H + unit + 16 * j);
     int last = t + 1 == b->T;
+    /* What is needed after the product comes from far apart in memory: call for it now. */
+#pragma GCC unroll 6
+    for (int r = 0; r < rows; r++) {
+        int64_t at = (t * B + row + r) * H + unit;
+        for (int line = 0; line < 64; line += 32)
+            for (int gate = 0; gate < 4; gate++)
+                _mm_prefetch((const char *)(b->gates + at * 4 - unit * 3 + gate * H + line),
+                             _MM_HINT_T0);
+        for (int line = 0; line < 64; line += 16) {
+            _mm_prefetch((const char *)(b->cells + at + line), _MM_HINT_T0);
+            if (t) _mm_prefetch((const char *)(b->cells + at - B * H + line), _MM_HINT_T0);
+        }
+    }
     if (!last)
         multiply(dh, rows, b->dgates + ((t + 1) * B + row) * 4 * H, 4 * H,
                  b->weights + unit / 64 * 4 * H * 64, 2 * H);

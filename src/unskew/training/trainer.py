@@ -236,8 +236,9 @@ class Trainer:
         self, indices: Tensor, cut: slice, augmentations: list[EpochAugmentation]
     ) -> Batch:
         chosen = indices[cut]
-        plain = self.train_batches.images(chosen)
-        images, *views = (augmentation(plain, cut) for augmentation in augmentations)
+        images, *views = (
+            augmentation(self.train_batches, chosen, cut) for augmentation in augmentations
+        )
         return Batch(images, self.train_batches.labels[chosen], chosen, views=tuple(views))
 
     def _criterion(self, epoch: int) -> Criterion:
