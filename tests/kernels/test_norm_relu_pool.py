@@ -26,10 +26,10 @@ def layer(channels, seed=0):
     return norm
 
 
-def images(channels, height, width, dtype, batch=6, seed=1, scale=1.0, offset=0.0):
+def images(channels, height, width, batch=6, seed=1, scale=1.0, offset=0.0):
     generator = torch.Generator().manual_seed(seed)
     drawn = torch.randn(batch, channels, height, width, generator=generator) * scale + offset
-    return drawn.to(dtype).contiguous(memory_format=torch.channels_last).requires_grad_()
+    return drawn.bfloat16().contiguous(memory_format=torch.channels_last).requires_grad_()
 
 
 def reference(x, norm, pool):
@@ -39,28 +39,27 @@ def reference(x, norm, pool):
     return x, norm, F.max_pool2d(out, 2) if pool else out
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("pool", [False, True])
 @pytest.mark.parametrize(("channels", "height", "width"), [(32, 8, 8), (3, 4, 6), (17, 2, 2)])
 @pytest.mark.parametrize("threads", [1, 3])
-def test_training_pass_equals_the_layers(dtype, pool, channels, height, width, threads):
-    x, norm = images(channels, height, width, dtype), layer(channels)
+def test_training_pass_equals_the_layers(pool, channels, height, width, threads):
+    x, norm = images(channels, height, width), layer(channels)
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
         wanted_x, wanted_norm, wanted = reference(x, norm, pool)
         out = norm_relu_pool(x, norm, pool)
-        gradient = torch.randn(out.shape, generator=torch.Generator().manual_seed(2)).to(dtype)
+        gradient = torch.randn(out.shape, generator=torch.Generator().manual_seed(2)).bfloat16()
         out.backward(gradient)
     finally:
         torch.set_num_threads(before)
     wanted.backward(gradient.double())
-    close = {"rtol": 2e-5, "atol": 2e-5} if dtype is torch.float32 else {"rtol": 1e-2, "atol": 2e-2}
-    assert out.dtype == dtype
+    close = {"rtol": 1e-2, "atol": 2e-2}
+    assert out.dtype == torch.bfloat16
     assert out.is_contiguous(memory_format=torch.channels_last)
     torch.testing.assert_close(out.double(), wanted, **close)
     torch.testing.assert_close(x.grad.double(), wanted_x.grad, **close)
-    # Parameters and statistics are summed in more than bfloat16, whatever the images are in.
+    # Parameters and statistics are summed in more than bfloat16.
     exact = {"rtol": 1e-4, "atol": 1e-4}
     torch.testing.assert_close(norm.weight.grad.double(), wanted_norm.weight.grad, **exact)
     torch.testing.assert_close(norm.bias.grad.double(), wanted_norm.bias.grad, **exact)
@@ -71,27 +70,27 @@ def test_training_pass_equals_the_layers(dtype, pool, channels, height, width, t
 
 @pytest.mark.parametrize("pool", [False, True])
 def test_evaluation_uses_the_running_statistics_and_leaves_them(pool):
-    x, norm = images(16, 4, 4, torch.float32).detach(), layer(16).eval()
+    x, norm = images(16, 4, 4).detach(), layer(16).eval()
     _, same, wanted = reference(x, norm, pool)
     with torch.inference_mode():
         out = norm_relu_pool(x, norm, pool)
-    torch.testing.assert_close(out.double(), wanted.detach(), rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(out.double(), wanted.detach(), rtol=1e-2, atol=1e-2)
     assert torch.equal(norm.running_mean.double(), same.running_mean)
 
 
 def test_evaluation_with_a_gradient_is_left_to_the_layers():
-    x, norm = images(4, 4, 4, torch.float32), layer(4).eval()
+    x, norm = images(4, 4, 4), layer(4).eval()
     wanted_x, _, wanted = reference(x, norm, True)
     wanted.sum().backward()
     norm_relu_pool(x, norm, True).sum().backward()
-    torch.testing.assert_close(x.grad.double(), wanted_x.grad, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(x.grad.double(), wanted_x.grad, rtol=1e-2, atol=1e-2)
 
 
 def test_large_means_do_not_cancel():
-    x, norm = images(8, 4, 4, torch.float32, scale=1.0, offset=1000.0), layer(8)
+    x, norm = images(8, 4, 4, scale=1.0, offset=1000.0), layer(8)
     _, wanted_norm, wanted = reference(x, norm, False)
     out = norm_relu_pool(x, norm, False)
-    torch.testing.assert_close(out.double(), wanted, rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(out.double(), wanted, rtol=1e-2, atol=2e-2)
     torch.testing.assert_close(
         norm.running_var.double(), wanted_norm.running_var, rtol=1e-4, atol=1e-4
     )
@@ -112,7 +111,7 @@ def test_equal_maxima_pass_the_gradient_once(pool):
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
 def test_what_is_not_finite_shows(bad):
-    x = images(4, 4, 4, torch.bfloat16).detach()
+    x = images(4, 4, 4).detach()
     x[0, 1, 2, 3] = bad
     out = norm_relu_pool(x, layer(4), False)
     assert out[:, 1].isnan().any()
@@ -122,7 +121,7 @@ def test_what_is_not_finite_shows(bad):
 def test_same_threads_same_bits():
     results = []
     for _ in range(2):
-        x, norm = images(32, 8, 8, torch.bfloat16), layer(32)
+        x, norm = images(32, 8, 8), layer(32)
         out = norm_relu_pool(x, norm, True)
         out.float().square().sum().backward()
         results.append((out.detach(), x.grad, norm.weight.grad, norm.running_var))
@@ -130,5 +129,5 @@ def test_same_threads_same_bits():
 
 
 def test_a_layer_without_running_statistics_is_left_to_pytorch():
-    x, norm = images(4, 4, 4, torch.float32), nn.BatchNorm2d(4, track_running_stats=False)
+    x, norm = images(4, 4, 4), nn.BatchNorm2d(4, track_running_stats=False)
     torch.testing.assert_close(norm_relu_pool(x, norm, False), F.relu(norm(x)))

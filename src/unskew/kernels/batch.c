@@ -32,7 +32,8 @@ static void one(const uint8_t *image, int flip, int64_t down, int64_t right, con
         }
         row += 3 * right;
         memset(out, 0, sizeof(float) * 3 * first);
-        for (int64_t j = 3 * first; j < 3 * last; j++) out[j] = ((float)row[j] - mean[j]) * scale[j];
+        for (int64_t j = 3 * first; j < 3 * last; j++)
+            out[j] = ((float)row[j] - mean[j]) * scale[j];
         memset(out + 3 * last, 0, sizeof(float) * 3 * (W - last));
     }
 }

@@ -126,10 +126,10 @@ INLINE void forward_tile(const Forward *f, int64_t t, int64_t row, int64_t unit,
 
 /* One function a number of rows, not inlined: each has all registers to itself. */
 #define FOR_EACH_ROWS(DEFINE) DEFINE(1) DEFINE(2) DEFINE(3) DEFINE(4) DEFINE(5) DEFINE(6)
-#define DEFINE(rows)                                                                              \
+#define DEFINE(rows)                                                                               \
     static __attribute__((noinline)) void forward_##rows(const Forward *f, int64_t t, int64_t row, \
                                                          int64_t unit) {                           \
-        forward_tile(f, t, row, unit, rows);                                                      \
+        forward_tile(f, t, row, unit, rows);                                                       \
     }
 FOR_EACH_ROWS(DEFINE)
 #undef DEFINE
@@ -227,10 +227,10 @@ INLINE void backward_tile(const Backward *b, float *dbias, int64_t t, int64_t ro
     }
 }
 
-#define DEFINE(rows)                                                                            \
-    static __attribute__((noinline)) void backward_##rows(const Backward *b, float *dbias, int64_t t, \
-                                                          int64_t row, int64_t unit) {          \
-        backward_tile(b, dbias, t, row, unit, rows);                                            \
+#define DEFINE(rows)                                                                              \
+    static __attribute__((noinline)) void backward_##rows(const Backward *b, float *dbias,        \
+                                                          int64_t t, int64_t row, int64_t unit) { \
+        backward_tile(b, dbias, t, row, unit, rows);                                              \
     }
 FOR_EACH_ROWS(DEFINE)
 #undef DEFINE

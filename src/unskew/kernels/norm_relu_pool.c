@@ -7,7 +7,10 @@
  *
  * Formulas: Ioffe & Szegedy 2015, algorithm 1 and the gradients of section 3. Sums are taken in
  * fp32 over blocks of rows and added up in double, in an order that depends on the number of
- * threads alone. `T` is the storage type: float, or bfloat16 as the upper half of a float.
+ * threads alone. Numbers are stored in bfloat16, the upper half of a float, and computed in fp32.
+ *
+ * Shapes: x (rows, C); with pooling, rows = images * height * width and y, dy (images, height / 2,
+ * width / 2, C), else y, dy as x; `width` is 0 without pooling.
  */
 #include <stdint.h>
 #include <string.h>
@@ -18,34 +21,238 @@
 
 typedef uint16_t bf16;
 
-static inline float load_bf16(bf16 x) {
+static inline float load(bf16 x) {
     uint32_t bits = (uint32_t)x << 16;
     float value;
     memcpy(&value, &bits, 4);
     return value;
 }
-static inline bf16 store_bf16(float value) { /* to nearest, ties to even */
+static inline bf16 store(float value) { /* to nearest, ties to even */
     uint32_t bits;
     memcpy(&bits, &value, 4);
     return (bf16)((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
 }
-static inline float load_float(float x) { return x; }
-static inline float store_float(float x) { return x; }
 
 #define SHARE(total, part, parts) ((int64_t)(total) * (part) / (parts))
 
-#define T float
-#define NAME(f) f##_float
-#define LOAD load_float
-#define STORE store_float
-#include "norm_relu_pool.inc"
-#undef T
-#undef NAME
-#undef LOAD
-#undef STORE
+/* sums[part][0][c] = sum of x - pivot, sums[part][1][c] = sum of (x - pivot)^2. The pivot is one
+ * of the values, so that squares of large numbers do not cancel and a constant has no variance. */
+static void statistics(const bf16 *restrict x, const float *restrict pivot, double *sums,
+                       int64_t rows, int C, int parts) {
+#pragma omp parallel for num_threads(parts) schedule(static, 1)
+    for (int part = 0; part < parts; part++) {
+        double *total = sums + (int64_t)part * 2 * C;
+        memset(total, 0, sizeof(double) * 2 * C);
+        int64_t end = SHARE(rows, part + 1, parts);
+        for (int64_t row = SHARE(rows, part, parts); row < end; row += BLOCK) {
+            float first[MAX_CHANNELS], second[MAX_CHANNELS];
+            memset(first, 0, sizeof(float) * C);
+            memset(second, 0, sizeof(float) * C);
+            int64_t last = row + BLOCK < end ? row + BLOCK : end;
+            for (int64_t r = row; r < last; r++) {
+                const bf16 *restrict in = x + r * C;
+#pragma omp simd
+                for (int c = 0; c < C; c++) {
+                    float value = load(in[c]) - pivot[c];
+                    first[c] += value;
+                    second[c] += value * value;
+                }
+            }
+#pragma omp simd
+            for (int c = 0; c < C; c++) {
+                total[c] += first[c];
+                total[C + c] += second[c];
+            }
+        }
+    }
+}
 
-#define T bf16
-#define NAME(f) f##_bfloat16
-#define LOAD load_bf16
-#define STORE store_bf16
-#include "norm_relu_pool.inc"
+/* y = relu(a x + b), pooled if `width` > 0. */
+void forward(const bf16 *restrict x, const float *restrict a, const float *restrict b,
+             bf16 *restrict y, int64_t rows, int width, int C, int parts) {
+    if (!width) {
+#pragma omp parallel for num_threads(parts) schedule(static, 1)
+        for (int part = 0; part < parts; part++)
+            for (int64_t r = SHARE(rows, part, parts); r < SHARE(rows, part + 1, parts); r++)
+#pragma omp simd
+                for (int c = 0; c < C; c++) {
+                    float z = load(x[r * C + c]) * a[c] + b[c];
+                    y[r * C + c] = store(z < 0 ? 0 : z);
+                }
+        return;
+    }
+    int64_t pairs = rows / width / 2; /* pairs of image rows; images have an even height */
+    int half = width / 2;
+#pragma omp parallel for num_threads(parts) schedule(static, 1)
+    for (int part = 0; part < parts; part++)
+        for (int64_t p = SHARE(pairs, part, parts); p < SHARE(pairs, part + 1, parts); p++)
+            for (int w = 0; w < half; w++) {
+                const bf16 *restrict up = x + (p * 2 * width + 2 * w) * C;
+                const bf16 *restrict down = up + (int64_t)width * C;
+                bf16 *out = y + (p * half + w) * C;
+#pragma omp simd
+                for (int c = 0; c < C; c++) {
+                    float z0 = load(up[c]) * a[c] + b[c], z1 = load(up[C + c]) * a[c] + b[c];
+                    float z2 = load(down[c]) * a[c] + b[c], z3 = load(down[C + c]) * a[c] + b[c];
+                    float m = z0 > z1 ? z0 : z1, n = z2 > z3 ? z2 : z3;
+                    m = m > n ? m : n;
+                    out[c] = store(m < 0 ? 0 : m);
+                }
+            }
+}
+
+/* sums[part][0][c] = sum of g, sums[part][1][c] = sum of g (x - mean), where g is the gradient
+ * that reaches the normalised value through pool and ReLU. */
+static void backward_sums(const bf16 *restrict x, const bf16 *restrict dy,
+                          const float *restrict a, const float *restrict b,
+                          const float *restrict mean, double *sums, int64_t rows, int width,
+                          int C, int parts) {
+    int64_t units = width ? rows / width / 2 : rows;
+    int half = width / 2;
+#pragma omp parallel for num_threads(parts) schedule(static, 1)
+    for (int part = 0; part < parts; part++) {
+        double *total = sums + (int64_t)part * 2 * C;
+        memset(total, 0, sizeof(double) * 2 * C);
+        int64_t begin = SHARE(units, part, parts), end = SHARE(units, part + 1, parts);
+        int64_t block = width ? 4 : BLOCK;
+        for (int64_t u = begin; u < end; u += block) {
+            float first[MAX_CHANNELS], second[MAX_CHANNELS];
+            memset(first, 0, sizeof(float) * C);
+            memset(second, 0, sizeof(float) * C);
+            int64_t last = u + block < end ? u + block : end;
+            for (int64_t r = u; r < last; r++) {
+                if (!width) {
+                    const bf16 *restrict in = x + r * C, *grad = dy + r * C;
+#pragma omp simd
+                    for (int c = 0; c < C; c++) {
+                        float value = load(in[c]);
+                        float g = value * a[c] + b[c] > 0 ? load(grad[c]) : 0;
+                        first[c] += g;
+                        second[c] += g * (value - mean[c]);
+                    }
+                    continue;
+                }
+                for (int w = 0; w < half; w++) {
+                    const bf16 *restrict up = x + (r * 2 * width + 2 * w) * C;
+                    const bf16 *restrict down = up + (int64_t)width * C;
+                    const bf16 *restrict grad = dy + (r * half + w) * C;
+#pragma omp simd
+                    for (int c = 0; c < C; c++) {
+                        float x0 = load(up[c]), x1 = load(up[C + c]);
+                        float x2 = load(down[c]), x3 = load(down[C + c]);
+                        float z = x0 * a[c] + b[c], best = x0, t;
+                        t = x1 * a[c] + b[c]; best = t > z ? x1 : best; z = t > z ? t : z;
+                        t = x2 * a[c] + b[c]; best = t > z ? x2 : best; z = t > z ? t : z;
+                        t = x3 * a[c] + b[c]; best = t > z ? x3 : best; z = t > z ? t : z;
+                        float g = z > 0 ? load(grad[c]) : 0;
+                        first[c] += g;
+                        second[c] += g * (best - mean[c]);
+                    }
+                }
+            }
+#pragma omp simd
+            for (int c = 0; c < C; c++) {
+                total[c] += first[c];
+                total[C + c] += second[c];
+            }
+        }
+    }
+}
+
+/* dx = a g - p - q x, with a = gamma * rstd and p, q from the sums: all of them per channel. */
+static void backward(const bf16 *restrict x, const bf16 *restrict dy, const float *restrict a,
+                     const float *restrict b, const float *restrict p, const float *restrict q,
+                     bf16 *restrict dx, int64_t rows, int width, int C, int parts) {
+    int64_t units = width ? rows / width / 2 : rows;
+    int half = width / 2;
+#pragma omp parallel for num_threads(parts) schedule(static, 1)
+    for (int part = 0; part < parts; part++) {
+        int64_t begin = SHARE(units, part, parts), end = SHARE(units, part + 1, parts);
+        for (int64_t r = begin; r < end; r++) {
+            if (!width) {
+                const bf16 *restrict in = x + r * C, *grad = dy + r * C;
+                bf16 *out = dx + r * C;
+#pragma omp simd
+                for (int c = 0; c < C; c++) {
+                    float value = load(in[c]);
+                    float g = value * a[c] + b[c] > 0 ? load(grad[c]) : 0;
+                    out[c] = store(a[c] * g - p[c] - q[c] * value);
+                }
+                continue;
+            }
+            for (int w = 0; w < half; w++) {
+                int64_t at = (r * 2 * width + 2 * w) * C, below = at + (int64_t)width * C;
+                const bf16 *restrict grad = dy + (r * half + w) * C;
+#pragma omp simd
+                for (int c = 0; c < C; c++) {
+                    float x0 = load(x[at + c]), x1 = load(x[at + C + c]);
+                    float x2 = load(x[below + c]), x3 = load(x[below + C + c]);
+                    float z0 = x0 * a[c] + b[c], z1 = x1 * a[c] + b[c];
+                    float z2 = x2 * a[c] + b[c], z3 = x3 * a[c] + b[c];
+                    float m = z0 > z1 ? z0 : z1, n = z2 > z3 ? z2 : z3;
+                    m = m > n ? m : n;
+                    /* The first of equal maxima takes the gradient, as in PyTorch. */
+                    float g = m > 0 ? a[c] * load(grad[c]) : 0;
+                    float g0 = z0 == m ? g : 0; g = z0 == m ? 0 : g;
+                    float g1 = z1 == m ? g : 0; g = z1 == m ? 0 : g;
+                    float g2 = z2 == m ? g : 0; g = z2 == m ? 0 : g;
+                    dx[at + c] = store(g0 - p[c] - q[c] * x0);
+                    dx[at + C + c] = store(g1 - p[c] - q[c] * x1);
+                    dx[below + c] = store(g2 - p[c] - q[c] * x2);
+                    dx[below + C + c] = store(g - p[c] - q[c] * x3);
+                }
+            }
+        }
+    }
+}
+
+/* Forward in training. saved: float (4, C), filled with a, b, mean and 1 / standard deviation,
+ * where y = relu(a x + b); sums: room for double (parts, 2, C). The running statistics move by
+ * `momentum`, the variance unbiased, as in PyTorch. */
+void forward_training(const bf16 *x, const float *gamma, const float *beta, float *running_mean,
+                      float *running_variance, float momentum, float epsilon, float *saved,
+                      double *sums, bf16 *y, int64_t rows, int width, int C, int parts) {
+    float *a = saved, *b = saved + C, *mean = saved + 2 * C, *inverse = saved + 3 * C;
+    for (int c = 0; c < C; c++) mean[c] = load(x[c]); /* the pivot, for now */
+    statistics(x, mean, sums, rows, C, parts);
+    for (int c = 0; c < C; c++) {
+        double first = 0, second = 0;
+        for (int part = 0; part < parts; part++) {
+            first += sums[(int64_t)part * 2 * C + c];
+            second += sums[((int64_t)part * 2 + 1) * C + c];
+        }
+        double shift = first / rows, variance = second / rows - shift * shift;
+        double m = mean[c] + shift;
+        double scale = 1 / sqrt(variance + epsilon);
+        mean[c] = (float)m;
+        inverse[c] = (float)scale;
+        a[c] = (float)(gamma[c] * scale);
+        b[c] = (float)(beta[c] - m * gamma[c] * scale);
+        running_mean[c] += momentum * (float)(m - running_mean[c]);
+        double unbiased = variance * rows / (rows - 1);
+        running_variance[c] += momentum * (float)(unbiased - running_variance[c]);
+    }
+    forward(x, a, b, y, rows, width, C, parts);
+}
+
+/* Backward of forward_training: dx, and dgamma and dbeta, float (C). room: float (2, C). */
+void backward_training(const bf16 *x, const bf16 *dy, const float *saved, double *sums,
+                       float *room, bf16 *dx, float *dgamma, float *dbeta, int64_t rows,
+                       int width, int C, int parts) {
+    const float *a = saved, *b = saved + C, *mean = saved + 2 * C, *inverse = saved + 3 * C;
+    float *p = room, *q = room + C;
+    backward_sums(x, dy, a, b, mean, sums, rows, width, C, parts);
+    for (int c = 0; c < C; c++) {
+        double first = 0, second = 0;
+        for (int part = 0; part < parts; part++) {
+            first += sums[(int64_t)part * 2 * C + c];
+            second += sums[((int64_t)part * 2 + 1) * C + c];
+        }
+        dbeta[c] = (float)first;
+        dgamma[c] = (float)(second * inverse[c]);
+        double slope = a[c] * second * inverse[c] * inverse[c] / rows;
+        q[c] = (float)slope;
+        p[c] = (float)(a[c] * first / rows - slope * mean[c]);
+    }
+    backward(x, dy, a, b, p, q, dx, rows, width, C, parts);
+}

@@ -13,14 +13,13 @@ from unskew.kernels.call import call
 from unskew.kernels.library import load
 
 MAX_CHANNELS = 1024  # of norm_relu_pool.c
-_SUFFIX = {torch.float32: "float", torch.bfloat16: "bfloat16"}
 
 
 def norm_relu_pool(images: Tensor, norm: nn.BatchNorm2d, pool: bool) -> Tensor:
     """`max_pool2d(relu(norm(images)), 2)`, or without the pool, in training or evaluation mode.
 
     In training mode the layer's running statistics move as PyTorch moves them. What the kernels
-    do not do (another dtype or device, a gradient in evaluation mode) is left to PyTorch.
+    do not do (a dtype other than bfloat16, a gradient in evaluation mode) is left to PyTorch.
 
     Parameters
     ----------
@@ -49,7 +48,7 @@ def norm_relu_pool(images: Tensor, norm: nn.BatchNorm2d, pool: bool) -> Tensor:
 
 def _fits(images: Tensor, norm: nn.BatchNorm2d) -> bool:
     return (
-        images.dtype in _SUFFIX
+        images.dtype is torch.bfloat16
         and images.device.type == "cpu"
         and norm.num_features <= MAX_CHANNELS
         and norm.affine
@@ -70,7 +69,7 @@ class _Training(torch.autograd.Function):
         channels, parts = images.shape[1], torch.get_num_threads()
         saved = torch.empty(4, channels)
         call(
-            "norm_relu_pool", f"forward_training_{_SUFFIX[images.dtype]}",
+            "norm_relu_pool", "forward_training",
             images, gamma, beta, norm.running_mean, norm.running_var,
             c_float(norm.momentum or 0.0), c_float(norm.eps), saved,
             _sums(parts, channels), out, c_int64(rows), width, channels, parts,
@@ -88,7 +87,7 @@ class _Training(torch.autograd.Function):
         channels, parts = images.shape[1], torch.get_num_threads()
         back, gamma, beta = torch.empty_like(images), *torch.empty(2, channels)
         call(
-            "norm_relu_pool", f"backward_training_{_SUFFIX[images.dtype]}",
+            "norm_relu_pool", "backward_training",
             images, gradient, saved, _sums(parts, channels), torch.empty(2, channels), back,
             gamma, beta, c_int64(rows), width, channels, parts,
         )  # fmt: skip
@@ -103,7 +102,7 @@ class _Affine(torch.autograd.Function):
         images = images.contiguous(memory_format=torch.channels_last)
         out, rows, width = _output(images, pool)
         call(
-            "norm_relu_pool", f"forward_{_SUFFIX[images.dtype]}",
+            "norm_relu_pool", "forward",
             images, slope, shift, out, c_int64(rows), width, images.shape[1],
             torch.get_num_threads(),
         )  # fmt: skip

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-import torch
 from torch import Tensor, nn
 
 
@@ -23,12 +22,10 @@ class Network(nn.Module):
 
     Class attributes
     ----------------
-    kernels: names of the files of `unskew.kernels` that it uses.
-    kernel_dtypes: number formats of the products for which they are used.
+    kernels: names of the files of `unskew.kernels` that it uses; all are for bfloat16 on a CPU.
     """
 
     kernels: ClassVar[tuple[str, ...]] = ()
-    kernel_dtypes: ClassVar[tuple[torch.dtype, ...]] = (torch.float32, torch.bfloat16)
 
     num_features: int
     fused: bool = False

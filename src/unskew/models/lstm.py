@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-import torch
 from torch import Tensor, nn
 
 from unskew.kernels.lstm import lstm
@@ -31,7 +30,6 @@ class LSTM(Network):
     """
 
     kernels: ClassVar[tuple[str, ...]] = ("lstm",)
-    kernel_dtypes = (torch.bfloat16,)
 
     def __init__(
         self,

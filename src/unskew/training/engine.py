@@ -27,6 +27,6 @@ def _reason(network: Network, device: str, dtype: torch.dtype) -> str:
         return "the network has no kernels of its own"
     if torch.device(device).type != "cpu":
         return "the kernels are for the CPU"
-    if dtype not in network.kernel_dtypes:
-        return f"no kernels for {str(dtype).removeprefix('torch.')}"
+    if dtype is not torch.bfloat16:
+        return "the kernels are for bfloat16"
     return next((reason for name in network.kernels if (reason := load(name).reason)), "")
