@@ -3,7 +3,8 @@ import torch
 from torch import nn
 
 from unskew.remedies.base import Remedy
-from unskew.training.optimisation import decay_groups, learning_rate, make_optimizer
+from unskew.training.groups import decay_groups
+from unskew.training.optimisation import learning_rate, make_optimizer
 from unskew.training.recipe import Recipe
 
 

@@ -16,6 +16,7 @@ _NETWORKS = {
     "lstm": ("unskew.models.lstm", "LSTM"),
     "lstm_misread": ("unskew.models.lstm_misread", "MisreadLSTM"),
     "resnet32": ("unskew.models.resnet", "ResNet32"),
+    "whitened_cnn": ("unskew.models.whitened_cnn", "WhitenedCNN"),
 }
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
 from torch import nn
 
-from unskew.remedies.base import Remedy
+from unskew.errors import UserError
+from unskew.remedies.base import Remedy, Stage
+from unskew.training.groups import parameter_groups
+from unskew.training.muon import Muon
 from unskew.training.recipe import Recipe
 
 
@@ -19,28 +21,35 @@ def make_optimizer(
     remedy: Remedy,
     weight_decay: float,
 ) -> torch.optim.Optimizer:
-    """SGD or AdamW over the parameters that train.
+    """SGD, AdamW or Muon over the parameters that train.
 
     Weight decay is PyTorch's: SGD adds λ·w to the gradient, which is the gradient of
     (λ/2)·‖w‖²; AdamW decouples it (Loshchilov & Hutter 2019). `decay = "weights"` excludes
-    biases and norm layers, that is, every parameter of fewer than two dimensions.
+    biases and norm layers, that is, every parameter of fewer than two dimensions. With
+    `decoupled_decay` SGD adds (λ / rate)·w, each group its own rate.
 
     Parameters
     ----------
     auxiliary: trained beside the network, if a remedy has one.
     remedy: may bring its own parameter groups for the network.
     weight_decay: λ, the recipe's or a stage's.
+
+    Raises
+    ------
+    UserError: Muon is asked for a network without filters.
     """
-    groups = remedy.parameter_groups(network, weight_decay)
-    if groups is None:
-        groups = decay_groups(network, weight_decay, recipe.decay)
-    if auxiliary is not None:
-        groups += decay_groups(auxiliary, weight_decay, recipe.decay)
-    for group in groups:
-        group["params"] = [p for p in group["params"] if p.requires_grad]
-    groups = [group for group in groups if group["params"]]
+    if recipe.optimizer == "muon" and not any(p.dim() == 4 for p in network.parameters()):
+        raise UserError(
+            f"optimizer = 'muon' moves the filters of convolutions, and {recipe.model!r} has none: "
+            "choose sgd or adamw"
+        )
+    groups = parameter_groups(recipe, network, auxiliary, remedy, weight_decay)
     if recipe.optimizer == "adamw":
         return torch.optim.AdamW(groups, lr=recipe.learning_rate, fused=True)
+    if recipe.optimizer == "muon":
+        return Muon(
+            groups, lr=recipe.learning_rate, momentum=recipe.momentum, nesterov=recipe.nesterov
+        )
     return torch.optim.SGD(
         groups,
         lr=recipe.learning_rate,
@@ -50,15 +59,24 @@ def make_optimizer(
     )
 
 
-def decay_groups(module: nn.Module, weight_decay: float, decay: str) -> list[dict[str, Any]]:
-    """Parameter groups with λ on all parameters or on weights only."""
-    parameters = list(module.parameters())
-    if decay == "all":
-        return [{"params": parameters, "weight_decay": weight_decay}]
-    return [
-        {"params": [p for p in parameters if p.dim() >= 2], "weight_decay": weight_decay},
-        {"params": [p for p in parameters if p.dim() < 2], "weight_decay": 0.0},
-    ]
+def group_rates(
+    optimizer: torch.optim.Optimizer, recipe: Recipe, stage: Stage, step: int, steps_per_epoch: int
+) -> list[float]:
+    """The learning rates of an optimiser's groups in one step, in their order.
+
+    Parameters
+    ----------
+    step: 0 for the first of the stage.
+    """
+    rate = learning_rate(recipe, step, steps_per_epoch, stage.epochs)
+    rates = []
+    for group in optimizer.param_groups:
+        own = rate
+        if group.get("stem") and recipe.stem_epochs is not None:
+            left = 1 - step / (recipe.stem_epochs * steps_per_epoch)
+            own = recipe.learning_rate * max(left, 0.0)
+        rates.append(own * stage.learning_rate * group.get("lr_factor", 1.0))
+    return rates
 
 
 def learning_rate(recipe: Recipe, step: int, steps_per_epoch: int, epochs: int) -> float:
@@ -87,5 +105,10 @@ def learning_rate(recipe: Recipe, step: int, steps_per_epoch: int, epochs: int) 
             top = 0.3 * total
             share = step / top if step < top else (total - step) / (total - top)
             return peak * max(share, 0.02)
+        case "triangle":
+            top = recipe.rise * total
+            if step < top:
+                return peak * (recipe.rise_from + (1 - recipe.rise_from) * step / top)
+            return peak * (1 - (1 - recipe.fall_to) * (step - top) / (total - top))
         case _:
             return peak

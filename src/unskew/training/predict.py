@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
+from unskew.data.augment import translate
 from unskew.data.batches import Batches
 from unskew.training.precision import autocast
 
 
 @torch.inference_mode()
 def predict_logits(
-    network: nn.Module, batches: Batches, dtype: torch.dtype, batch_size: int = 500
+    network: nn.Module,
+    batches: Batches,
+    dtype: torch.dtype,
+    batch_size: int = 500,
+    views: str = "one",
 ) -> Tensor:
     """Logits of all images of `batches` in their order, float32 (N, K), on the device.
 
@@ -21,15 +28,35 @@ def predict_logits(
     ----------
     dtype: of the products, as `precision.resolve` gives it.
     batch_size: changes speed and memory, not results.
+    views: "one"; "flip": the mean of the image's and its mirror image's logits; "flip_translate":
+        half of that, and half of its mean over the image shifted by one pixel up and left, and
+        down and right (the six views of airbench94, Jordan 2024).
     """
     was_training = network.training
     network.eval()
     device = str(batches.device)
+
+    def look(images: Tensor) -> Tensor:
+        logits: Tensor = network(images).float()
+        return logits
+
     try:
         with autocast(dtype, device):
             indices = torch.arange(len(batches), device=batches.device)
             return torch.cat(
-                [network(batches.images(part)).float() for part in indices.split(batch_size)]
+                [_mean(look, batches.images(part), views) for part in indices.split(batch_size)]
             )
     finally:
         network.train(was_training)
+
+
+def _mean(look: Callable[[Tensor], Tensor], images: Tensor, views: str) -> Tensor:
+    if views == "one":
+        return look(images)
+    if views == "flip":
+        return (look(images) + look(images.flip(3))) / 2
+    moved = [
+        _mean(look, translate(images, torch.full_like(images[:, :2, 0, 0], by).long()), "flip")
+        for by in (-1, 1)
+    ]
+    return _mean(look, images, "flip") / 2 + (moved[0] + moved[1]) / 4

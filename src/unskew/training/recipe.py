@@ -40,7 +40,11 @@ class Recipe(BaseModel):
         description="share of the training images held out, stratified; where it is not 0 the "
         "run is evaluated on them and the test images are never touched",
     )
-    augmentation: Literal["none", "flip", "flip_crop"] = "flip"
+    augmentation: Literal["none", "flip", "flip_crop", "flip_translate"] = "flip"
+    alternate_flips: bool = Field(
+        False, description="flip each image in every other epoch instead of by chance"
+    )
+    drop_last: bool = Field(False, description="leave out an epoch's last batch if it is not full")
 
     # What is trained
     model: str = "cnn"
@@ -52,23 +56,49 @@ class Recipe(BaseModel):
     epochs: int = Field(5, ge=1)
     max_steps: int | None = Field(None, ge=1, description="stop after so many steps, if given")
     batch_size: int = Field(100, ge=2)
-    optimizer: Literal["sgd", "adamw"] = "sgd"
+    optimizer: Literal["sgd", "adamw", "muon"] = Field(
+        "sgd", description="muon: orthogonalised momentum for filters, sgd for all else"
+    )
     learning_rate: float = Field(0.01, gt=0)
     momentum: float = Field(0.9, ge=0, lt=1)
     nesterov: bool = False
+    filter_learning_rate: float = Field(0.24, gt=0, description="muon: of the filters")
+    filter_momentum: float = Field(0.6, ge=0, lt=1, description="muon: of the filters")
+    bias_learning_rate: float | None = Field(
+        None,
+        gt=0,
+        description="of biases and norm layers before the classifier; learning_rate if not given",
+    )
+    stem_epochs: int | None = Field(
+        None,
+        ge=1,
+        description="a whitening layer's bias trains in the first so many epochs of a stage, its "
+        "rate falling linearly; as all else if not given",
+    )
     weight_decay: float = Field(0.0, ge=0, description="λ of L + (λ/2)·‖W‖²")
     decay: Literal["all", "weights"] = Field(
         "all", description="all: every parameter; weights: norm layers and biases excluded"
     )
-    schedule: Literal["constant", "step", "cosine", "one_cycle"] = "constant"
+    decoupled_decay: bool = Field(
+        False, description="λ is a share of a weight a step, times the schedule, at any rate"
+    )
+    schedule: Literal["constant", "step", "cosine", "one_cycle", "triangle"] = "constant"
     warmup_epochs: int = Field(0, ge=0, description="linear, from near 0, before the schedule")
     milestones: tuple[int, ...] = Field((), description="step: after which epochs the rate drops")
     drop: float = Field(0.1, gt=0, le=1, description="step: factor on the rate at a milestone")
+    rise: float = Field(0.0, ge=0, lt=1, description="triangle: share of the steps that rise")
+    rise_from: float = Field(0.2, ge=0, le=1, description="triangle: share of the rate at first")
+    fall_to: float = Field(0.0, ge=0, le=1, description="triangle: share of the rate at last")
     label_smoothing: float = Field(0.0, ge=0, lt=1)
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto", description="auto: bfloat16 where the processor multiplies in it, else float32"
     )
     seed: int = Field(0, ge=0, description="initial weights, order of images, augmentation")
+
+    # How it is judged
+    test_views: Literal["one", "flip", "flip_translate"] = Field(
+        "one", description="the trained network's logits are the mean over so many views"
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> Recipe:
@@ -76,9 +106,26 @@ class Recipe(BaseModel):
             raise ValueError("milestones only act with schedule = 'step'")
         if self.schedule == "step" and not self.milestones:
             raise ValueError("schedule = 'step' needs milestones, the epochs after which it drops")
-        if self.nesterov and (self.optimizer != "sgd" or self.momentum == 0):
-            raise ValueError("nesterov only acts with optimizer = 'sgd' and a momentum above 0")
+        if self.nesterov and (self.optimizer == "adamw" or self.momentum == 0):
+            raise ValueError(
+                "nesterov only acts with optimizer = 'sgd' or 'muon' and a momentum above 0"
+            )
+        for field in ("filter_learning_rate", "filter_momentum"):
+            if self._differs(field) and self.optimizer != "muon":
+                raise ValueError(f"{field} only acts with optimizer = 'muon'")
+        if self.decoupled_decay and self.optimizer == "adamw":
+            raise ValueError("decoupled_decay only acts with optimizer = 'sgd' or 'muon'")
+        if any(map(self._differs, ("rise", "rise_from", "fall_to"))):
+            if self.schedule != "triangle":
+                raise ValueError("rise, rise_from and fall_to only act with schedule = 'triangle'")
+            if self._differs("rise_from") and not self.rise:
+                raise ValueError("rise_from only acts with a rise above 0")
+        if self.alternate_flips and self.augmentation == "none":
+            raise ValueError("alternate_flips only acts with an augmentation that flips")
         return self
+
+    def _differs(self, field: str) -> bool:
+        return bool(getattr(self, field) != type(self).model_fields[field].default)
 
     @property
     def digest(self) -> str:

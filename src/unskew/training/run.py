@@ -149,11 +149,13 @@ def _judge(trainer: Trainer, splits: Splits, folder: Path) -> str:
     """Evaluate the trained network and write weights, logits and evaluation."""
     network, facts, remedy = trainer.state.network, trainer.facts, trainer.remedy
     remedy.after_training(network, facts)
-    logits = predict_logits(network, trainer.judged_batches, trainer.dtype).cpu()
+    views = trainer.recipe.test_views
+    logits = predict_logits(network, trainer.judged_batches, trainer.dtype, views=views).cpu()
     held_out: tuple[Tensor, Tensor] | tuple[None, None] = (None, None)
     if trainer.shown.held_out is not None:
         apart = Batches(trainer.shown.held_out, trainer.mean, trainer.std, trainer.device)
-        held_out = predict_logits(network, apart, trainer.dtype).cpu(), apart.labels.cpu()
+        known = predict_logits(network, apart, trainer.dtype, views=views).cpu()
+        held_out = known, apart.labels.cpu()
     adjustment = remedy.adjustment(facts, HeldOut(logits, *held_out))
     labels = torch.from_numpy(trainer.shown.judged.labels)
     tensors = {"logits": logits, "labels": labels}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from unskew.models.whitening import whitening_of
 from unskew.remedies.base import Stage
 
 
@@ -40,3 +41,18 @@ def hold_frozen(network: nn.Module, stage: Stage) -> None:
         parameter.requires_grad_(not stage.classifier_only)
     for parameter in classifier.parameters():
         parameter.requires_grad_(True)
+
+
+def rest_stem(network: nn.Module, epochs: int | None, epoch: int) -> None:
+    """Stop training a whitening layer's bias after its `epochs` of the stage, if they are limited.
+
+    Its rate is 0 by then, so nothing changes but the work: no gradient goes back to the images.
+
+    Parameters
+    ----------
+    epoch: 0 for the stage's first.
+    """
+    stem = whitening_of(network)
+    if stem is not None and epochs is not None and epoch >= epochs:
+        assert stem.bias is not None
+        stem.bias.requires_grad_(False)

@@ -24,13 +24,14 @@ from unskew.training.divergence import check_losses
 from unskew.training.engine import use_kernels
 from unskew.training.events import EpochBegan, EpochEnded, Event, StepsDone
 from unskew.training.history import EpochRecord
-from unskew.training.optimisation import learning_rate, make_optimizer
+from unskew.training.optimisation import group_rates, make_optimizer
 from unskew.training.precision import autocast, resolve
 from unskew.training.predict import predict_logits
 from unskew.training.recipe import Recipe
 from unskew.training.shown import select
-from unskew.training.stages import enter_stage, hold_frozen
+from unskew.training.stages import enter_stage, hold_frozen, rest_stem
 from unskew.training.state import Position, TrainingState
+from unskew.training.whitening import fit_whitening
 
 REPORT_EVERY = 25
 """Steps between looks at the loss. A look waits for the device, so it is not taken each step."""
@@ -80,6 +81,7 @@ class Trainer:
             network = build(
                 recipe.model, splits.train.num_classes, image_size, recipe.model_options
             )
+            fit_whitening(network, self.shown.train, self.mean, self.std)
             self.facts = Facts(
                 counts=self.shown.train.counts(),
                 labels=self.shown.train.labels,
@@ -133,7 +135,7 @@ class Trainer:
 
     def epoch(self, listen: Callable[[Event], None] = lambda event: None) -> Iterator[int]:
         """Train what is left of the current epoch, yielding the steps done after each step."""
-        position, stage, remedy = self.state.position, self._stage, self._remedy
+        position, stage = self.state.position, self._stage
         epoch = len(self.state.history.epochs)
         draw = self._draw(epoch)
         indices = torch.from_numpy(draw.indices).to(self.device)
@@ -141,17 +143,12 @@ class Trainer:
         partners = (
             None if draw.partners is None else torch.from_numpy(draw.partners).to(self.device)
         )
-        views = (1 + remedy.views) * (1 if partners is None else 2)
-        augmentations = [
-            EpochAugmentation(
-                self.recipe.augmentation, self.recipe.seed, epoch, len(indices), view, self.device
-            )
-            for view in range(views)
-        ]
+        augmentations = self._augmentations(draw, epoch)
         criterion = self._criterion(epoch)
         steps = self._steps(len(indices))
         listen(EpochBegan(epoch + 1, sum(s.epochs for s in self.stages), steps))
         hold_frozen(self.state.network, stage)
+        rest_stem(self.state.network, self.recipe.stem_epochs, position.epoch)
 
         mark = time.perf_counter()
         while position.step < steps and not self._out_of_steps():
@@ -206,9 +203,25 @@ class Trainer:
         drawn = self._remedy.draw(self.facts, epoch, rng)
         return drawn or Draw(rng.permutation(len(self.facts.labels)).astype(np.int64))
 
+    def _augmentations(self, draw: Draw, epoch: int) -> list[EpochAugmentation]:
+        """One for every view of the drawn images, then for every view of their partners."""
+        recipe, views = self.recipe, 1 + self._remedy.views
+        shown = [draw.indices] * views
+        if draw.partners is not None:
+            shown += [draw.partners] * views
+        return [
+            EpochAugmentation(
+                recipe.augmentation, recipe.seed, epoch, len(indices), view, self.device,
+                indices if recipe.alternate_flips else None,
+            )
+            for view, indices in enumerate(shown)
+        ]  # fmt: skip
+
     def _steps(self, shown: int) -> int:
         """Batches an epoch; a last batch of one image is left out, BatchNorm cannot take it."""
         full, rest = divmod(shown, self.recipe.batch_size)
+        if self.recipe.drop_last and full:
+            return full
         return full + (rest > 1)
 
     def _batch(
@@ -252,9 +265,9 @@ class Trainer:
     # -- bookkeeping --------------------------------------------------------------------------
 
     def _set_rate(self, step: int, steps: int) -> None:
-        rate = learning_rate(self.recipe, step, steps, self._stage.epochs)
-        for group in self.state.optimizer.param_groups:
-            group["lr"] = rate * self._stage.learning_rate * group.get("lr_factor", 1.0)
+        rates = group_rates(self.state.optimizer, self.recipe, self._stage, step, steps)
+        for group, rate in zip(self.state.optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate
 
     def _settle(self) -> None:
         """Fetch what is still on the device into the state; stop if the loss has gone wrong."""
