@@ -32,10 +32,10 @@ def images(channels, height, width, batch=6, seed=1, scale=1.0, offset=0.0):
     return drawn.bfloat16().contiguous(memory_format=torch.channels_last).requires_grad_()
 
 
-def reference(x, norm, pool):
+def reference(x, norm, pool, shortcut=0.0):
     norm = copy.deepcopy(norm).double()
     x = x.detach().double().requires_grad_()
-    out = F.relu(norm(x))
+    out = F.relu(norm(x) + shortcut)
     return x, norm, F.max_pool2d(out, 2) if pool else out
 
 
@@ -66,6 +66,35 @@ def test_training_pass_equals_the_layers(pool, channels, height, width, threads)
     torch.testing.assert_close(norm.running_mean.double(), wanted_norm.running_mean, **exact)
     torch.testing.assert_close(norm.running_var.double(), wanted_norm.running_var, **exact)
     assert norm.num_batches_tracked == wanted_norm.num_batches_tracked == 1
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_a_shortcut_is_added_before_the_relu(threads):
+    x, norm, shortcut = images(17, 4, 6), layer(17), images(17, 4, 6, seed=5)
+    wanted_shortcut = shortcut.detach().double().requires_grad_()
+    wanted_x, wanted_norm, wanted = reference(x, norm, False, wanted_shortcut)
+    gradient = images(17, 4, 6, seed=6).detach()
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        out = norm_relu_pool(x, norm, shortcut=shortcut)
+        out.backward(gradient)
+    finally:
+        torch.set_num_threads(before)
+    wanted.backward(gradient.double())
+    close = {"rtol": 1e-2, "atol": 2e-2}
+    torch.testing.assert_close(out.double(), wanted, **close)
+    torch.testing.assert_close(x.grad.double(), wanted_x.grad, **close)
+    torch.testing.assert_close(shortcut.grad.double(), wanted_shortcut.grad, **close)
+    exact = {"rtol": 1e-4, "atol": 1e-4}
+    torch.testing.assert_close(norm.weight.grad.double(), wanted_norm.weight.grad, **exact)
+    torch.testing.assert_close(norm.bias.grad.double(), wanted_norm.bias.grad, **exact)
+    norm.eval()
+    wanted_norm.eval()
+    with torch.no_grad():
+        out = norm_relu_pool(x, norm, shortcut=shortcut)
+        wanted = F.relu(wanted_norm(wanted_x) + wanted_shortcut)
+    torch.testing.assert_close(out.double(), wanted, **close)
 
 
 @pytest.mark.parametrize("pool", [False, True])

@@ -1,5 +1,5 @@
-/* Batch normalisation, ReLU and an optional 2x2 max-pool in one pass over memory, forward and
- * backward, for images stored channels last: rows of C values, one row a pixel.
+/* Batch normalisation, ReLU and, if wanted, a shortcut added before the ReLU or a 2x2 max-pool
+ * after it, in one pass over memory, forward and backward, for images stored channels last: rows of C values, one row a pixel.
  *
  * On a CPU these three cost as much as the convolutions between them, because each reads and
  * writes the whole activation. Fused, the forward reads it twice (statistics, then result) and
@@ -10,8 +10,10 @@
  * threads alone. Numbers are stored in bfloat16, the upper half of a float, and computed in fp32.
  *
  * Shapes: x (rows, C); with pooling, rows = images * height * width and y, dy (images, height / 2,
- * width / 2, C), else y, dy as x; `width` is 0 without pooling.
+ * width / 2, C), else y, dy as x; `width` is 0 without pooling. A shortcut is shaped as x, NULL if
+ * there is none, and does not go with pooling.
  */
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 #include <math.h>
@@ -71,9 +73,21 @@ static void statistics(const bf16 *restrict x, const float *restrict pivot, doub
     }
 }
 
-/* y = relu(a x + b), pooled if `width` > 0. */
-void forward(const bf16 *restrict x, const float *restrict a, const float *restrict b,
-             bf16 *restrict y, int64_t rows, int width, int C, int parts) {
+/* y = relu(a x + b + shortcut), or relu(a x + b), pooled if `width` > 0. */
+void forward(const bf16 *restrict x, const bf16 *restrict shortcut, const float *restrict a,
+             const float *restrict b, bf16 *restrict y, int64_t rows, int width, int C,
+             int parts) {
+    if (shortcut) {
+#pragma omp parallel for num_threads(parts) schedule(static, 1)
+        for (int part = 0; part < parts; part++)
+            for (int64_t r = SHARE(rows, part, parts); r < SHARE(rows, part + 1, parts); r++)
+#pragma omp simd
+                for (int c = 0; c < C; c++) {
+                    float z = load(x[r * C + c]) * a[c] + b[c] + load(shortcut[r * C + c]);
+                    y[r * C + c] = store(z < 0 ? 0 : z);
+                }
+        return;
+    }
     if (!width) {
 #pragma omp parallel for num_threads(parts) schedule(static, 1)
         for (int part = 0; part < parts; part++)
@@ -106,11 +120,12 @@ void forward(const bf16 *restrict x, const float *restrict a, const float *restr
 }
 
 /* sums[part][0][c] = sum of g, sums[part][1][c] = sum of g (x - mean), where g is the gradient
- * that reaches the normalised value through pool and ReLU. */
+ * that reaches the normalised value through pool and ReLU. With a shortcut, which is not kept, the
+ * result y says what the ReLU let through, and `dshortcut` is filled with g; else both are NULL. */
 static void backward_sums(const bf16 *restrict x, const bf16 *restrict dy,
-                          const float *restrict a, const float *restrict b,
-                          const float *restrict mean, double *sums, int64_t rows, int width,
-                          int C, int parts) {
+                          const bf16 *restrict y, const float *restrict a,
+                          const float *restrict b, const float *restrict mean, double *sums,
+                          bf16 *restrict dshortcut, int64_t rows, int width, int C, int parts) {
     int64_t units = width ? rows / width / 2 : rows;
     int half = width / 2;
 #pragma omp parallel for num_threads(parts) schedule(static, 1)
@@ -125,6 +140,20 @@ static void backward_sums(const bf16 *restrict x, const bf16 *restrict dy,
             memset(second, 0, sizeof(float) * C);
             int64_t last = u + block < end ? u + block : end;
             for (int64_t r = u; r < last; r++) {
+                if (y) {
+                    const bf16 *restrict in = x + r * C, *grad = dy + r * C, *out = y + r * C;
+                    PREFETCH(in, C);
+                    PREFETCH(grad, C);
+                    PREFETCH(out, C);
+#pragma omp simd
+                    for (int c = 0; c < C; c++) {
+                        bf16 passed = load(out[c]) > 0 ? grad[c] : 0;
+                        dshortcut[r * C + c] = passed;
+                        first[c] += load(passed);
+                        second[c] += load(passed) * (load(in[c]) - mean[c]);
+                    }
+                    continue;
+                }
                 if (!width) {
                     const bf16 *restrict in = x + r * C, *grad = dy + r * C;
                     PREFETCH(in, C);
@@ -167,10 +196,12 @@ static void backward_sums(const bf16 *restrict x, const bf16 *restrict dy,
     }
 }
 
-/* dx = a g - p - q x, with a = gamma * rstd and p, q from the sums: all of them per channel. */
-static void backward(const bf16 *restrict x, const bf16 *restrict dy, const float *restrict a,
-                     const float *restrict b, const float *restrict p, const float *restrict q,
-                     bf16 *restrict dx, int64_t rows, int width, int C, int parts) {
+/* dx = a g - p - q x, with a = gamma * rstd and p, q from the sums: all of them per channel. With
+ * `passed`, dy is g already. */
+static void backward(const bf16 *restrict x, const bf16 *restrict dy, int passed,
+                     const float *restrict a, const float *restrict b, const float *restrict p,
+                     const float *restrict q, bf16 *restrict dx, int64_t rows, int width, int C,
+                     int parts) {
     int64_t units = width ? rows / width / 2 : rows;
     int half = width / 2;
 #pragma omp parallel for num_threads(parts) schedule(static, 1)
@@ -182,6 +213,12 @@ static void backward(const bf16 *restrict x, const bf16 *restrict dy, const floa
                 bf16 *out = dx + r * C;
                 PREFETCH(in, C);
                 PREFETCH(grad, C);
+                if (passed) {
+#pragma omp simd
+                    for (int c = 0; c < C; c++)
+                        out[c] = store(a[c] * load(grad[c]) - p[c] - q[c] * load(in[c]));
+                    continue;
+                }
 #pragma omp simd
                 for (int c = 0; c < C; c++) {
                     float value = load(in[c]);
@@ -221,9 +258,10 @@ static void backward(const bf16 *restrict x, const bf16 *restrict dy, const floa
 /* Forward in training. saved: float (4, C), filled with a, b, mean and 1 / standard deviation,
  * where y = relu(a x + b); sums: room for double (parts, 2, C). The running statistics move by
  * `momentum`, the variance unbiased, as in PyTorch. */
-void forward_training(const bf16 *x, const float *gamma, const float *beta, float *running_mean,
-                      float *running_variance, float momentum, float epsilon, float *saved,
-                      double *sums, bf16 *y, int64_t rows, int width, int C, int parts) {
+void forward_training(const bf16 *x, const bf16 *shortcut, const float *gamma, const float *beta,
+                      float *running_mean, float *running_variance, float momentum, float epsilon,
+                      float *saved, double *sums, bf16 *y, int64_t rows, int width, int C,
+                      int parts) {
     float *a = saved, *b = saved + C, *mean = saved + 2 * C, *inverse = saved + 3 * C;
     for (int c = 0; c < C; c++) mean[c] = load(x[c]); /* the pivot, for now */
     statistics(x, mean, sums, rows, C, parts);
@@ -244,16 +282,17 @@ void forward_training(const bf16 *x, const float *gamma, const float *beta, floa
         double unbiased = variance * rows / (rows - 1);
         running_variance[c] += momentum * (float)(unbiased - running_variance[c]);
     }
-    forward(x, a, b, y, rows, width, C, parts);
+    forward(x, shortcut, a, b, y, rows, width, C, parts);
 }
 
-/* Backward of forward_training: dx, and dgamma and dbeta, float (C). room: float (2, C). */
-void backward_training(const bf16 *x, const bf16 *dy, const float *saved, double *sums,
-                       float *room, bf16 *dx, float *dgamma, float *dbeta, int64_t rows,
-                       int width, int C, int parts) {
+/* Backward of forward_training: dx, and dgamma and dbeta, float (C); with a shortcut, of which y is
+ * given, dshortcut. room: float (2, C). */
+void backward_training(const bf16 *x, const bf16 *dy, const bf16 *y, const float *saved,
+                       double *sums, float *room, bf16 *dx, bf16 *dshortcut, float *dgamma,
+                       float *dbeta, int64_t rows, int width, int C, int parts) {
     const float *a = saved, *b = saved + C, *mean = saved + 2 * C, *inverse = saved + 3 * C;
     float *p = room, *q = room + C;
-    backward_sums(x, dy, a, b, mean, sums, rows, width, C, parts);
+    backward_sums(x, dy, y, a, b, mean, sums, dshortcut, rows, width, C, parts);
     for (int c = 0; c < C; c++) {
         double first = 0, second = 0;
         for (int part = 0; part < parts; part++) {
@@ -266,5 +305,5 @@ void backward_training(const bf16 *x, const bf16 *dy, const float *saved, double
         q[c] = (float)slope;
         p[c] = (float)(a[c] * first / rows - slope * mean[c]);
     }
-    backward(x, dy, a, b, p, q, dx, rows, width, C, parts);
+    backward(x, y ? dshortcut : dy, y != NULL, a, b, p, q, dx, rows, width, C, parts);
 }

@@ -1,4 +1,4 @@
-"""Batch normalisation, ReLU and a 2×2 max-pool in one pass over memory."""
+"""Batch normalisation, ReLU and a shortcut or a 2×2 max-pool in one pass over memory."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ from unskew.kernels.library import load
 MAX_CHANNELS = 1024  # of norm_relu_pool.c
 
 
-def norm_relu_pool(images: Tensor, norm: nn.BatchNorm2d, pool: bool) -> Tensor:
-    """`max_pool2d(relu(norm(images)), 2)`, or without the pool, in training or evaluation mode.
+def norm_relu_pool(
+    images: Tensor, norm: nn.BatchNorm2d, pool: bool = False, shortcut: Tensor | None = None
+) -> Tensor:
+    """`relu(norm(images) + shortcut)`, or `max_pool2d(relu(norm(images)), 2)`, in either mode.
 
     In training mode the layer's running statistics move as PyTorch moves them. What the kernels
     do not do (a dtype other than bfloat16, a gradient in evaluation mode) is left to PyTorch.
@@ -25,28 +27,31 @@ def norm_relu_pool(images: Tensor, norm: nn.BatchNorm2d, pool: bool) -> Tensor:
     ----------
     images: float (B, C, H, W); with `pool`, H and W are even.
     norm: with float32 parameters.
+    pool: not together with a shortcut.
+    shortcut: like `images`, added before the ReLU (He et al. 2016, equation 1).
 
     Returns
     -------
     Like `images`, (B, C, H, W) or (B, C, H/2, W/2), channels last in memory. A NaN stays one.
     """
-    if not _fits(images, norm):
-        plain = F.relu(norm(images))
+    assert not (pool and shortcut is not None)
+    if not _fits(images, norm, shortcut):
+        plain = F.relu(norm(images) if shortcut is None else norm(images) + shortcut)
         return F.max_pool2d(plain, 2) if pool else plain
     if norm.training:
         assert norm.num_batches_tracked is not None
         norm.num_batches_tracked.add_(1)
-        trained: Tensor = _Training.apply(images, norm.weight, norm.bias, norm, pool)
+        trained: Tensor = _Training.apply(images, shortcut, norm.weight, norm.bias, norm, pool)
         return trained
     assert norm.running_mean is not None
     assert norm.running_var is not None
     slope = norm.weight * (norm.running_var + norm.eps).rsqrt()
     shift = norm.bias - norm.running_mean * slope
-    predicted: Tensor = _Affine.apply(images, slope.detach(), shift.detach(), pool)
+    predicted: Tensor = _Affine.apply(images, shortcut, slope.detach(), shift.detach(), pool)
     return predicted
 
 
-def _fits(images: Tensor, norm: nn.BatchNorm2d) -> bool:
+def _fits(images: Tensor, norm: nn.BatchNorm2d, shortcut: Tensor | None) -> bool:
     return (
         images.dtype is torch.bfloat16
         and images.device.type == "cpu"
@@ -55,6 +60,7 @@ def _fits(images: Tensor, norm: nn.BatchNorm2d) -> bool:
         and norm.track_running_stats
         and norm.momentum is not None
         and (norm.training or not images.requires_grad)
+        and (shortcut is None or shortcut.dtype is torch.bfloat16)
         and load("norm_relu_pool").functions is not None
     )
 
@@ -62,52 +68,70 @@ def _fits(images: Tensor, norm: nn.BatchNorm2d) -> bool:
 class _Training(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, images: Tensor, gamma: Tensor, beta: Tensor, norm: nn.BatchNorm2d, pool: bool
+        ctx: Any,
+        images: Tensor,
+        shortcut: Tensor | None,
+        gamma: Tensor,
+        beta: Tensor,
+        norm: nn.BatchNorm2d,
+        pool: bool,
     ) -> Tensor:
-        images = images.contiguous(memory_format=torch.channels_last)
+        images, shortcut = _channels_last(images), _channels_last(shortcut)
         out, rows, width = _output(images, pool)
         channels, parts = images.shape[1], torch.get_num_threads()
         saved = torch.empty(4, channels)
         call(
             "norm_relu_pool", "forward_training",
-            images, gamma, beta, norm.running_mean, norm.running_var,
+            images, shortcut, gamma, beta, norm.running_mean, norm.running_var,
             c_float(norm.momentum or 0.0), c_float(norm.eps), saved,
             _sums(parts, channels), out, c_int64(rows), width, channels, parts,
         )  # fmt: skip
-        ctx.save_for_backward(images, saved)
+        ctx.save_for_backward(images, saved, None if shortcut is None else out)
         ctx.size = rows, width
         return out
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        images, saved = ctx.saved_tensors
+        images, saved, out = ctx.saved_tensors
         rows, width = ctx.size
-        gradient = gradient.contiguous(memory_format=torch.channels_last)
+        gradient = _channels_last(gradient)
+        shortcut = None if out is None else torch.empty_like(images)
         channels, parts = images.shape[1], torch.get_num_threads()
         back, gamma, beta = torch.empty_like(images), *torch.empty(2, channels)
         call(
             "norm_relu_pool", "backward_training",
-            images, gradient, saved, _sums(parts, channels), torch.empty(2, channels), back,
-            gamma, beta, c_int64(rows), width, channels, parts,
+            images, gradient, out, saved, _sums(parts, channels), torch.empty(2, channels),
+            back, shortcut, gamma, beta, c_int64(rows), width, channels, parts,
         )  # fmt: skip
-        return back, gamma, beta, None, None
+        return back, shortcut, gamma, beta, None, None
 
 
 class _Affine(torch.autograd.Function):
-    """relu(a x + b) and pool, for prediction: it has no gradient."""
+    """relu(a x + b + shortcut), or that and pool, for prediction: it has no gradient."""
 
     @staticmethod
-    def forward(ctx: Any, images: Tensor, slope: Tensor, shift: Tensor, pool: bool) -> Tensor:
-        images = images.contiguous(memory_format=torch.channels_last)
+    def forward(
+        ctx: Any,
+        images: Tensor,
+        shortcut: Tensor | None,
+        slope: Tensor,
+        shift: Tensor,
+        pool: bool,
+    ) -> Tensor:
+        images, shortcut = _channels_last(images), _channels_last(shortcut)
         out, rows, width = _output(images, pool)
         call(
             "norm_relu_pool", "forward",
-            images, slope, shift, out, c_int64(rows), width, images.shape[1],
+            images, shortcut, slope, shift, out, c_int64(rows), width, images.shape[1],
             torch.get_num_threads(),
         )  # fmt: skip
         ctx.mark_non_differentiable(out)
         return out
+
+
+def _channels_last(images: Any) -> Any:
+    return None if images is None else images.contiguous(memory_format=torch.channels_last)
 
 
 def _output(images: Tensor, pool: bool) -> tuple[Tensor, int, int]:

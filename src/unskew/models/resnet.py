@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from unskew.kernels.norm_relu_pool import norm_relu_pool
 from unskew.models.base import Network
 
 
@@ -25,6 +26,8 @@ class ResNet32(Network):
     ------
     images float (B, 3, H, W) -> logits (B, K).
     """
+
+    kernels = ("norm_relu_pool",)
 
     def __init__(self, num_classes: int, image_size: int = 32) -> None:
         super().__init__()
@@ -47,7 +50,15 @@ class ResNet32(Network):
                 nn.init.kaiming_normal_(module.weight)
 
     def features(self, images: Tensor) -> Tensor:
-        return torch.mean(self.blocks(self.stem(images)), dim=(2, 3))
+        if not self.fused:
+            return torch.mean(self.blocks(self.stem(images)), dim=(2, 3))
+        convolution, norm, _ = self.stem
+        assert isinstance(norm, nn.BatchNorm2d)
+        images = norm_relu_pool(convolution(images), norm)
+        for block in self.blocks:
+            assert isinstance(block, Block)
+            images = block.fused(images)
+        return torch.mean(images, dim=(2, 3))
 
 
 class Block(nn.Module):
@@ -66,8 +77,19 @@ class Block(nn.Module):
         )
 
     def forward(self, images: Tensor) -> Tensor:
-        shortcut = images
-        if self.widening:
-            half = self.widening // 2
-            shortcut = F.pad(images[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, half, half))
-        return F.relu(self.residual(images) + shortcut)
+        return F.relu(self.residual(images) + self.shortcut(images))
+
+    def fused(self, images: Tensor) -> Tensor:
+        """`forward`, what follows a convolution done in one pass."""
+        first, inner, _, second, outer = self.residual
+        assert isinstance(inner, nn.BatchNorm2d)
+        assert isinstance(outer, nn.BatchNorm2d)
+        activations = second(norm_relu_pool(first(images), inner))
+        return norm_relu_pool(activations, outer, shortcut=self.shortcut(images))
+
+    def shortcut(self, images: Tensor) -> Tensor:
+        """The input, subsampled and zero-padded where the shape changes."""
+        if not self.widening:
+            return images
+        half = self.widening // 2
+        return F.pad(images[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, half, half))
