@@ -7,11 +7,15 @@ from hypothesis import strategies as st
 from tests.conftest import make_images
 from unskew.data.augment import (
     PADDING,
+    REACH,
+    draw_alternating_flips,
     draw_crops,
     draw_flips,
+    draw_translations,
     flip,
     pad_and_crop,
     rotate_and_noise,
+    translate,
 )
 from unskew.data.batches import Batches, View, whole
 from unskew.data.normalise import channel_statistics
@@ -130,3 +134,60 @@ def test_a_flat_channel_divides_by_one():
     mean, std = channel_statistics(whole(flat))
     assert mean.tolist() == [7, 7, 7]
     assert std.tolist() == [1, 1, 1]
+
+
+@given(st.integers(-REACH, REACH), st.integers(-REACH, REACH))
+def test_a_translation_is_a_shift_with_the_mirrored_image_moving_in(down, right):
+    padded = np.pad(IMAGES.numpy(), ((0, 0), (0, 0), (REACH, REACH), (REACH, REACH)), "reflect")
+    y, x = REACH + down, REACH + right
+    expected = torch.from_numpy(padded[:, :, y : y + 8, x : x + 8])
+    assert torch.equal(translate(IMAGES, torch.tensor([[down, right]] * 5)), expected)
+
+
+def test_translations_are_each_images_own_and_stay_channels_last():
+    images = IMAGES.to(memory_format=torch.channels_last)
+    shifts = torch.tensor([[0, 0], [1, 0], [0, -2], [2, 2], [-1, 1]])
+    moved = translate(images, shifts)
+    assert moved.is_contiguous(memory_format=torch.channels_last)
+    assert torch.equal(moved[0], IMAGES[0])
+    for k in range(5):
+        assert torch.equal(moved[k], translate(images[k : k + 1], shifts[k : k + 1])[0])
+
+
+def test_translations_reach_everywhere_and_are_drawn_anew():
+    drawn = draw_translations(0, 3, 500)
+    assert {tuple(shift) for shift in drawn} == {
+        (y, x) for y in range(-REACH, REACH + 1) for x in range(-REACH, REACH + 1)
+    }
+    assert (drawn == draw_translations(0, 3, 500)).all()
+    for other in [(1, 3, 500, 0), (0, 4, 500, 0), (0, 3, 500, 1)]:
+        assert (drawn != draw_translations(*other[:3], view=other[3])).any()
+
+
+def test_alternating_flips_take_turns_image_by_image():
+    first = draw_alternating_flips(0, 0, np.arange(1000))
+    assert 400 < first.sum() < 600
+    order = np.random.default_rng(0).permutation(1000)
+    second = draw_alternating_flips(0, 1, order)
+    assert (second == ~first[order]).all()
+    assert (draw_alternating_flips(0, 6, order[:3]) == first[order[:3]]).all()
+    assert (draw_alternating_flips(1, 0, np.arange(1000)) != first).any()
+    assert (draw_alternating_flips(0, 0, np.arange(1000), view=1) != first).any()
+    assert draw_alternating_flips(0, 0, np.arange(0)).shape == (0,)
+
+
+def test_the_translating_policy_flips_and_shifts():
+    view = whole(make_images(20, 4, 0))
+    batches = Batches(view, *channel_statistics(view))
+    indices = torch.arange(20).flip(0)
+    plain = batches.images(indices)
+    shifts = torch.from_numpy(draw_translations(5, 2, 20))
+    flips = torch.from_numpy(draw_flips(5, 2, 20))
+    policy = EpochAugmentation("flip_translate", 5, 2, 20)
+    cut = slice(6, 13)
+    expected = translate(flip(plain, flips), shifts)[cut]
+    assert torch.equal(policy(batches, indices[cut], cut), expected)
+    turns = torch.from_numpy(draw_alternating_flips(5, 2, indices.numpy()))
+    policy = EpochAugmentation("flip_translate", 5, 2, 20, alternate=indices.numpy())
+    expected = translate(flip(plain, turns), shifts)[cut]
+    assert torch.equal(policy(batches, indices[cut], cut), expected)

@@ -2,9 +2,12 @@ import pytest
 import torch
 from torch import nn
 
-from unskew.remedies.base import Remedy
+from unskew.errors import UserError
+from unskew.models.registry import build
+from unskew.remedies.base import Remedy, Stage
 from unskew.training.groups import decay_groups
-from unskew.training.optimisation import learning_rate, make_optimizer
+from unskew.training.muon import Muon
+from unskew.training.optimisation import group_rates, learning_rate, make_optimizer
 from unskew.training.recipe import Recipe
 
 
@@ -92,3 +95,89 @@ def test_optimizers_follow_the_recipe():
 def test_the_auxiliary_module_trains_too():
     optimizer = make_optimizer(Recipe(), network(), nn.Linear(2, 2), Remedy(), 0.0)
     assert sum(len(group["params"]) for group in optimizer.param_groups) == 8
+
+
+def test_triangle_rises_to_the_rate_and_falls_from_it():
+    found = rates(schedule="triangle", rise=0.25, rise_from=0.2, fall_to=0.1)
+    assert found[0] == pytest.approx(0.2)
+    assert found[25] == 1
+    assert found[5] == pytest.approx(0.2 + 0.8 * 5 / 25)
+    assert found[25 + 15] == pytest.approx(1 - 0.9 * 15 / 75)
+    assert found[-1] > 0.1
+    falling = rates(schedule="triangle")
+    assert falling == pytest.approx([1 - step / 100 for step in range(100)])
+
+
+MUON = Recipe(
+    model="whitened_cnn", optimizer="muon", learning_rate=0.02, filter_learning_rate=0.3,
+    filter_momentum=0.5, momentum=0.8, nesterov=True, bias_learning_rate=4.0, stem_epochs=2,
+    weight_decay=0.01, epochs=8, schedule="triangle",
+)  # fmt: skip
+
+
+def groups_of(recipe, model="whitened_cnn", remedy=None, **options):
+    net = build(model, 5, 16, {"width": 8} if model == "whitened_cnn" else options)
+    names = {id(p): name for name, p in net.named_parameters()}
+    optimizer = make_optimizer(recipe, net, None, remedy or Remedy(), recipe.weight_decay)
+    return optimizer, [
+        (sorted(names[id(p)] for p in group["params"]), group) for group in optimizer.param_groups
+    ]
+
+
+def test_muon_moves_filters_and_sgd_all_else_each_at_its_rate():
+    optimizer, groups = groups_of(MUON)
+    assert isinstance(optimizer, Muon)
+    (rest, _), (biases, _), (filters, _), (stem, _) = groups
+    assert rest == ["classifier.weight"]
+    assert biases == sorted(f"groups.{g}.norm{n}.bias" for g in range(3) for n in (1, 2))
+    assert filters == sorted(f"groups.{g}.conv{n}.weight" for g in range(3) for n in (1, 2))
+    assert stem == ["stem.bias"]
+    assert [group["orthogonal"] for _, group in groups] == [False, False, True, False]
+    assert [group["momentum"] for _, group in groups] == [0.8, 0.8, 0.5, 0.8]
+    assert [group["weight_decay"] for _, group in groups] == [0.01, 0.01, 0.0, 0.01]
+    stage = Stage("training", 8)
+    assert group_rates(optimizer, MUON, stage, 0, 10) == pytest.approx([0.02, 4.0, 0.3, 4.0])
+    assert group_rates(optimizer, MUON, stage, 10, 10) == pytest.approx(
+        [0.02 * 7 / 8, 4.0 * 7 / 8, 0.3 * 7 / 8, 4.0 / 2]
+    )
+    assert group_rates(optimizer, MUON, stage, 20, 10)[3] == 0
+    half = Stage("training", 8, learning_rate=0.5)
+    assert group_rates(optimizer, MUON, half, 0, 10) == pytest.approx([0.01, 2.0, 0.15, 2.0])
+
+
+def test_decoupled_decay_takes_the_same_share_at_every_rate():
+    optimizer, groups = groups_of(MUON.with_(decoupled_decay=True))
+    shares = [
+        rate * group["weight_decay"]
+        for rate, (_, group) in zip(
+            group_rates(optimizer, MUON, Stage("training", 8), 0, 10), groups, strict=True
+        )
+    ]
+    assert shares == pytest.approx([0.01, 0.01, 0.0, 0.01])
+
+
+def test_biases_may_have_their_own_rate_with_any_optimizer():
+    for kind in ("sgd", "adamw"):
+        recipe = Recipe(optimizer=kind, learning_rate=0.1, bias_learning_rate=0.3)
+        optimizer, groups = groups_of(recipe, "cnn")
+        assert "classifier.bias" in groups[0][0]
+        assert all(name.startswith(("conv", "hidden")) for name in groups[1][0])
+        assert group_rates(optimizer, recipe, Stage("training", 5), 3, 10) == [
+            pytest.approx(0.1), pytest.approx(0.3),
+        ]  # fmt: skip
+
+
+def test_a_remedys_groups_are_divided_and_keep_their_decay():
+    from unskew.remedies.registry import make_remedy
+
+    remedy = make_remedy("weight_decay_by_layer", {"weight_decay_by_layer": {"ratio": 0.5}})
+    _, groups = groups_of(MUON, remedy=remedy)
+    decays = {name: group["weight_decay"] for names, group in groups for name in names}
+    assert decays["classifier.weight"] == 0.01
+    assert decays["stem.bias"] == decays["groups.0.norm1.bias"] == 0
+    assert sum(len(names) for names, _ in groups) == 14
+
+
+def test_muon_on_a_network_without_filters_is_refused():
+    with pytest.raises(UserError, match="'lstm' has none"):
+        groups_of(Recipe(model="lstm", optimizer="muon"), "lstm")

@@ -48,7 +48,9 @@ def test_every_field_changes_the_digest():
     }  # fmt: skip
     needs = {
         "milestones": {"schedule": "step", "milestones": (3,)},
-        "filter_learning_rate": {"optimizer": "muon"}, "filter_momentum": {"optimizer": "muon"}, "rise": {"schedule": "triangle"},
+        "filter_learning_rate": {"optimizer": "muon"},
+        "filter_momentum": {"optimizer": "muon"},
+        "rise": {"schedule": "triangle"},
         "rise_from": {"schedule": "triangle", "rise": 0.3}, "fall_to": {"schedule": "triangle"},
     }  # fmt: skip
     assert set(other) == set(Recipe.model_fields)
@@ -89,6 +91,14 @@ def test_run_id_is_readable_and_safe_as_a_folder_name():
         ({"milestones": [2]}, "milestones only act"),
         ({"schedule": "step"}, "needs milestones"),
         ({"nesterov": True, "momentum": 0}, "nesterov only acts"),
+        ({"nesterov": True, "optimizer": "adamw"}, "nesterov only acts"),
+        ({"filter_learning_rate": 0.1}, "filter_learning_rate only acts"),
+        ({"filter_momentum": 0.1}, "filter_momentum only acts"),
+        ({"decoupled_decay": True, "optimizer": "adamw"}, "decoupled_decay only acts"),
+        ({"rise": 0.1}, "rise_from and fall_to only act"),
+        ({"rise_from": 0.1, "schedule": "triangle"}, "rise_from only acts"),
+        ({"alternate_flips": True, "augmentation": "none"}, "alternate_flips only acts"),
+        ({"stem_epochs": 0}, "stem_epochs = 0"),
         ({"skew": {"profile": "stairs"}}, "skew"),
     ],
 )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -23,6 +24,14 @@ class Balance(StrEnum):
 
 
 def train(
+    context: typer.Context,
+    recipe: Annotated[
+        str | None,
+        typer.Option(
+            help="A recipe to begin from: strong, coursework, resnet32-usual or a recipe.toml. "
+            "Other options replace its settings where they are given."
+        ),
+    ] = None,
     model: Annotated[str, typer.Option(help="A name from `unskew models list`.")] = "cnn",
     data: Annotated[
         str, typer.Option(help="digits, cifar10, or a folder or archive of class folders.")
@@ -30,15 +39,18 @@ def train(
     epochs: Annotated[int, typer.Option(help="Passes over the training images.")] = 5,
     lr: Annotated[float, typer.Option(help="Learning rate.")] = 0.01,
     momentum: Annotated[float, typer.Option(help="Momentum of SGD.")] = 0.9,
-    nesterov: Annotated[bool, typer.Option("--nesterov", help="Nesterov's momentum.")] = False,
+    nesterov: Annotated[
+        bool, typer.Option("--nesterov/--no-nesterov", help="Nesterov's momentum.")
+    ] = False,
     weight_decay: Annotated[float, typer.Option(help="λ of L + (λ/2)·‖W‖².")] = 0.0,
     decay: Annotated[str, typer.Option(help="λ acts on 'all' parameters or 'weights'.")] = "all",
     batch_size: Annotated[int, typer.Option(help="Images per step.")] = 100,
     seed: Annotated[int, typer.Option(help="Of weights, order and augmentation.")] = 0,
     subset_seed: Annotated[int, typer.Option(help="Of what a skew keeps.")] = 0,
-    optimizer: Annotated[str, typer.Option(help="sgd or adamw.")] = "sgd",
+    optimizer: Annotated[str, typer.Option(help="sgd, adamw or muon.")] = "sgd",
     schedule: Annotated[
-        str, typer.Option(help="constant, step, cosine or one_cycle; step needs --milestone.")
+        str,
+        typer.Option(help="constant, step, cosine, one_cycle or triangle; step needs --milestone."),
     ] = "constant",
     milestone: Annotated[
         list[int] | None, typer.Option(help="Epoch after which the rate drops; repeatable.")
@@ -50,7 +62,9 @@ def train(
     test_skew: Annotated[
         str | None, typer.Option(help="The same for the test images; named in the results.")
     ] = None,
-    augmentation: Annotated[str, typer.Option(help="none, flip or flip_crop.")] = "flip",
+    augmentation: Annotated[
+        str, typer.Option(help="none, flip, flip_crop or flip_translate.")
+    ] = "flip",
     remedy: Annotated[
         str, typer.Option(help="Cures for imbalance joined by +, as cutmix+balanced_softmax.")
     ] = "none",
@@ -72,9 +86,9 @@ def train(
     ] = 0.0,
     precision: Annotated[str, typer.Option(help="auto, float32 or bfloat16.")] = "auto",
     max_steps: Annotated[int | None, typer.Option(help="Stop after so many steps.")] = None,
-    recipe: Annotated[
-        Path | None,
-        typer.Option(help="A recipe.toml to run as it is; other recipe options are not used."),
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Any setting of a recipe, as field=value; repeatable."),
     ] = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Refuse damaged images instead of skipping them.")
@@ -97,31 +111,16 @@ def train(
         unskew train --data photos/ --balance auto
 
         unskew train --model lstm --data photos/ --skew step:0-4:0.1 --remedy balanced_softmax
+
+        unskew train --recipe strong --data cifar10 --epochs 10
     """
-    from unskew.cli.options import parse_nested_options, parse_options
     from unskew.cli.progress import open_with_progress, run_with_progress
     from unskew.cli.tables import evaluation_table
-    from unskew.data.skew import parse_skew
     from unskew.kernels.memory import keep_freed_memory
     from unskew.training.recipe import Recipe, make_recipe
 
-    if recipe is not None:
-        wanted = Recipe.load(recipe)
-    else:
-        wanted = make_recipe(
-            {
-                "model": model, "data": data, "epochs": epochs, "learning_rate": lr,
-                "momentum": momentum, "nesterov": nesterov, "weight_decay": weight_decay,
-                "decay": decay, "batch_size": batch_size, "seed": seed,
-                "subset_seed": subset_seed, "optimizer": optimizer, "schedule": schedule,
-                "milestones": tuple(milestone or ()), "augmentation": augmentation,
-                "skew": None if skew is None else parse_skew(skew),
-                "test_skew": None if test_skew is None else parse_skew(test_skew),
-                "remedy": remedy, "remedy_options": parse_nested_options(remedy_option or []),
-                "model_options": parse_options(model_option or []), "validation": validation,
-                "precision": precision, "max_steps": max_steps,
-            }
-        )  # fmt: skip
+    settings = _settings(context)
+    wanted = make_recipe(settings) if recipe is None else Recipe.load(recipe, **settings)
     splits = open_with_progress(wanted.data, strict=strict, image_size=image_size)
     wanted = wanted.with_(fingerprint=splits.fingerprint)
     recipes = _balanced(wanted, splits) if balance is Balance.auto else [wanted]
@@ -148,6 +147,36 @@ def train(
         print_json(told[0] if len(told) == 1 else told)
     if any(run["evaluation"] is None for run in told):
         raise typer.Exit(1)
+
+
+_FIELDS = {
+    "model": "model", "data": "data", "epochs": "epochs", "lr": "learning_rate",
+    "momentum": "momentum", "nesterov": "nesterov", "weight_decay": "weight_decay",
+    "decay": "decay", "batch_size": "batch_size", "seed": "seed", "subset_seed": "subset_seed",
+    "optimizer": "optimizer", "schedule": "schedule", "milestone": "milestones", "skew": "skew",
+    "test_skew": "test_skew", "augmentation": "augmentation", "remedy": "remedy",
+    "remedy_option": "remedy_options", "model_option": "model_options",
+    "validation": "validation", "precision": "precision", "max_steps": "max_steps",
+}  # fmt: skip
+"""The recipe's field behind each option that sets one."""
+
+
+def _settings(context: typer.Context) -> dict[str, Any]:
+    """The recipe's fields that the command line gives, and no default."""
+    from unskew.cli.options import parse_nested_options, parse_options
+    from unskew.data.skew import parse_skew
+
+    parsers: dict[str, Callable[[Any], Any]] = {
+        "skew": parse_skew, "test_skew": parse_skew, "remedy_option": parse_nested_options,
+        "model_option": parse_options,
+    }  # fmt: skip
+    settings: dict[str, Any] = {}
+    for option, field in _FIELDS.items():
+        source = context.get_parameter_source(option)
+        if source is not None and source.name != "DEFAULT":
+            value = context.params[option]
+            settings[field] = parsers[option](value) if option in parsers else value
+    return {**settings, **parse_options(context.params["set_"] or [])}
 
 
 def _balanced(wanted: Recipe, splits: Splits) -> list[Recipe]:

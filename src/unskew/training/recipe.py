@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from unskew.data.skew import Skew, describe_skew
 from unskew.errors import UserError
+from unskew.training.presets import preset
 
 Options = dict[str, bool | int | float | str | tuple[int, ...] | tuple[float, ...]]
 
@@ -178,12 +179,27 @@ class Recipe(BaseModel):
             raise UserError(f"the recipe is not valid TOML: {error}") from None
 
     @classmethod
-    def load(cls, path: Path) -> Recipe:
-        """Read a recipe file; errors name it."""
+    def load(cls, source: Path | str, **changes: Any) -> Recipe:
+        """A recipe that comes with the package, by its name, or a recipe file, by its path.
+
+        Parameters
+        ----------
+        changes: fields that replace the recipe's own.
+
+        Raises
+        ------
+        UserError: no such recipe or file, not TOML, or a field is unknown or out of range.
+        """
+        path = Path(source)
+        if path.suffix != ".toml" and not path.is_file():
+            return make_recipe({"base": str(source), **changes})
         try:
-            return cls.from_toml(path.read_text(encoding="utf-8"))
+            fields = tomllib.loads(path.read_text(encoding="utf-8"))
+            return make_recipe({**fields, **changes})
         except OSError as error:
             raise UserError(f"cannot read the recipe {path}: {error.strerror}") from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise UserError(f"{path}: the recipe is not valid TOML: {error}") from None
         except UserError as error:
             raise UserError(f"{path}: {error}") from None
 
@@ -191,10 +207,18 @@ class Recipe(BaseModel):
 def make_recipe(fields: dict[str, Any]) -> Recipe:
     """A recipe from plain values, with one clear sentence for the first thing that is wrong.
 
+    Parameters
+    ----------
+    fields: of `Recipe`; beside them `base`, the name of a recipe that comes with the package and
+        has every field that is not given here.
+
     Raises
     ------
-    UserError: a field is unknown or its value is out of range.
+    UserError: a field or the base is unknown, or a field's value is out of range.
     """
+    if "base" in fields:
+        fields = {**preset(fields["base"]), **fields}
+        del fields["base"]
     try:
         return Recipe.model_validate(fields)
     except ValidationError as error:
