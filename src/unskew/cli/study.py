@@ -19,6 +19,10 @@ def study(
         typer.Option(help="digits, cifar10, or a folder or archive of class folders."),
     ] = None,
     seeds: Annotated[int | None, typer.Option(help="Runs of each arm.", min=1)] = None,
+    fresh_seeds: Annotated[
+        int | None,
+        typer.Option(help="Runs of each arm in second stages; 0 leaves these out.", min=0),
+    ] = None,
     epochs: Annotated[int | None, typer.Option(help="Epochs of every run.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder to write; unskew-NAME if none.")] = None,
     set_: Annotated[
@@ -66,7 +70,7 @@ def study(
     changes: dict[str, Any] = parse_options(set_ or [])
     if epochs is not None:
         changes["epochs"] = epochs
-    wanted = wanted.override(data=data, seeds=seeds, recipe=changes)
+    wanted = wanted.override(data=data, seeds=seeds, fresh_seeds=fresh_seeds, recipe=changes)
     splits = open_with_progress(wanted.data, strict=strict, image_size=image_size)
     folder = out or Path(f"unskew-{wanted.name}")
     with interruptible(), StudyBars() as bars:

@@ -16,6 +16,9 @@ from unskew.errors import UserError
 from unskew.remedies.base import Remedy
 from unskew.remedies.compose import compose
 
+AFTER_TRAINING = frozenset({"after_training", "adjustment"})
+"""Hooks that leave training as it is."""
+
 
 @cache
 def _import_all() -> None:
@@ -70,6 +73,30 @@ def make_remedy(spec: str, options: Mapping[str, Mapping[str, Any]] | None = Non
         if name not in parts:
             raise UserError(f"options are given for remedy {name!r}, but the remedy is {spec!r}")
     return compose([_make(name, options.get(name, {})) for name in parts])
+
+
+def trained_part(
+    spec: str, options: Mapping[str, Mapping[str, Any]] | None = None
+) -> tuple[str, dict[str, Mapping[str, Any]]]:
+    """A remedy without its parts that act only after training, as a spec and its options.
+
+    Two recipes with the same trained part train the same network. A part that keeps images out
+    of training for its adjustment stays, because it changes what is trained on.
+
+    Raises
+    ------
+    UserError: as `make_remedy`.
+    """
+    options = options or {}
+    make_remedy(spec, options)
+    parts = [] if spec == "none" else spec.split("+")
+    kept = [
+        name
+        for name in parts
+        if remedy_class(name).held_out
+        or _make(name, options.get(name, {})).overrides() - AFTER_TRAINING
+    ]
+    return "+".join(kept) or "none", {name: options[name] for name in kept if name in options}
 
 
 def _make(name: str, options: Mapping[str, Any]) -> Remedy:

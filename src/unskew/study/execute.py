@@ -7,14 +7,16 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
 from unskew.data.imageset import Splits
 from unskew.study.describe import describe
-from unskew.study.plan import PlannedRun, plan
+from unskew.study.plan import PlannedRun, plan, plan_second_stage
 from unskew.study.progress import StudyProgress
+from unskew.study.shortlist import make_shortlist, save_shortlists
 from unskew.study.spec import Study
 from unskew.study.store import Store
 from unskew.study.worker import Data, Over, Task, Told, work
@@ -72,18 +74,51 @@ def execute_study(
         check_fits(run.recipe, splits)
     store = Store(out, study)
     describe(out, runs, splits)
+    train = partial(
+        _train_all, store=store, data=Data(study.data, strict, image_size),
+        workers=workers or len(os.sched_getaffinity(0)), device=device, listen=listen,
+    )  # fmt: skip
+    failures = train(runs, write=lambda: store.write_tables(runs, splits.name))
+    stages = study.expanded_confirmations()
+    if failures or not stages:
+        return failures
+    shortlists = {
+        stage.name: shortlist for stage in stages if (shortlist := make_shortlist(stage, runs, out))
+    }
+    save_shortlists(out, shortlists)
+    fresh = [
+        run
+        for stage in stages if stage.name in shortlists
+        for run in plan_second_stage(
+            study, shortlists[stage.name].arms, stage.seeds, splits.fingerprint
+        )
+    ]  # fmt: skip
+    return train(fresh, write=lambda: store.write_second_stage(fresh, splits.name))
+
+
+def _train_all(
+    runs: list[PlannedRun],
+    *,
+    write: Callable[[], None],
+    store: Store,
+    data: Data,
+    workers: int,
+    device: str,
+    listen: Callable[[StudyProgress], None],
+) -> dict[str, str]:
+    """Train what is not done of `runs`, calling `write` whenever one is over."""
     waiting = [run for run in runs if not store.is_done(run)]
-    store.write_tables(runs, splits.name)
+    write()
     if not waiting:
         return {}
-    count = min(workers or len(os.sched_getaffinity(0)), len(waiting))
+    count = min(workers, len(waiting))
     progress = StudyProgress(list(waiting), count)
-    pool = _Pool(Data(study.data, strict, image_size), count, device, store, progress)
+    pool = _Pool(data, count, device, store, progress)
     try:
         while pool.busy or progress.waiting:
             pool.hand_out()
             if pool.collect():
-                store.write_tables(runs, splits.name)
+                write()
             listen(progress)
     finally:
         pool.stop()
@@ -111,14 +146,27 @@ class _Pool:
     def hand_out(self) -> None:
         """Give idle workers the next runs."""
         for worker in self._workers:
-            if worker.run is None and self._progress.waiting:
-                run = self._progress.waiting[0]
+            if worker.run is None and (run := self._next()):
                 self._progress.begin(run)
                 worker.run = run
-                recipe = run.recipe.model_dump()
-                worker.connection.send(Task(recipe, self._store.folder(run)))
+                folder = self._store.folder
+                twin = None if run.twin is None else folder(run.twin)
+                task = Task(run.recipe.model_dump(), folder(run.recipe), twin)
+                worker.connection.send(task)
         if not self._progress.waiting and self._elsewhere:
             self._look_elsewhere()
+
+    def _next(self) -> PlannedRun | None:
+        """The first waiting run whose twin is over, or has failed and cannot be waited for."""
+        at_hand = [worker.run for worker in self._workers if worker.run]
+        pending = {
+            run.recipe.digest for run in (*self._progress.waiting, *at_hand, *self._elsewhere)
+        }
+        ready = (
+            run for run in self._progress.waiting
+            if run.twin is None or run.twin.digest not in pending
+        )  # fmt: skip
+        return next(ready, None)
 
     def collect(self) -> bool:
         """Take in what workers tell, for at most a tick; True if a run is over."""

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from unskew.study.spec import Study
 from unskew.training.recipe import Recipe
+from unskew.training.twin import training_twin
+
+FIRST_FRESH_SEED = 1000
+"""Second stages count their seeds from here, beyond any that a first stage has used."""
 
 
 @dataclass(frozen=True)
@@ -17,35 +22,60 @@ class PlannedRun:
     recipe: complete, with seed and fingerprint.
     arms: names of the arms it serves; arms whose recipes agree share their runs.
     for_choice: it is judged on held-out training images and only serves to choose.
+    twin: recipe of another planned run that trains the same network; it goes first.
     """
 
     recipe: Recipe
     arms: tuple[str, ...]
     for_choice: bool = False
+    twin: Recipe | None = None
 
 
 def plan(study: Study, seeds: int, fingerprint: str) -> list[PlannedRun]:
-    """All runs, seed by seed, so that an early stop leaves whole seeds to compare.
+    """All runs of the first stage, seed by seed, so that an early stop leaves whole seeds.
 
     Parameters
     ----------
     seeds: how many; they are 0, 1, ...
     fingerprint: of the opened data.
     """
-    arms = study.expanded_arms()
     shares = {
         (name, selection.validation)
         for selection in study.expanded_selections()
         for name in selection.arms
     }
-    runs: dict[str, PlannedRun] = {}
-    for seed in range(seeds):
-        wanted = [(name, 0.0) for name in arms] + sorted(shares)
+    arms = study.expanded_arms()
+    wanted = [(name, 0.0) for name in arms] + sorted(shares)
+    return _plan(study, wanted, range(seeds), fingerprint)
+
+
+def plan_second_stage(
+    study: Study, arms: Sequence[str], seeds: int, fingerprint: str
+) -> list[PlannedRun]:
+    """The runs of some arms with fresh seeds, seed by seed."""
+    fresh = range(FIRST_FRESH_SEED, FIRST_FRESH_SEED + seeds)
+    return _plan(study, [(name, 0.0) for name in arms], fresh, fingerprint)
+
+
+def _plan(
+    study: Study, wanted: Sequence[tuple[str, float]], seeds: Iterable[int], fingerprint: str
+) -> list[PlannedRun]:
+    """A run for every seed and every wanted (arm, share of images held out)."""
+    arms = study.expanded_arms()
+    runs: list[PlannedRun] = []
+    for seed in seeds:
+        of_seed: dict[str, PlannedRun] = {}
         for name, validation in wanted:
             recipe = arms[name].recipe.with_(
                 seed=seed, fingerprint=fingerprint, validation=validation
             )
-            before = runs.get(recipe.digest)
+            before = of_seed.get(recipe.digest)
             shared = (*before.arms, name) if before else (name,)
-            runs[recipe.digest] = PlannedRun(recipe, shared, for_choice=validation > 0)
-    return list(runs.values())
+            of_seed[recipe.digest] = PlannedRun(recipe, shared, for_choice=validation > 0)
+        runs += [_with_twin(run, of_seed) for run in of_seed.values()]
+    return runs
+
+
+def _with_twin(run: PlannedRun, planned: dict[str, PlannedRun]) -> PlannedRun:
+    twin = training_twin(run.recipe)
+    return run if twin is None or twin.digest not in planned else replace(run, twin=twin)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +15,9 @@ from safetensors.numpy import load_file
 
 from unskew.errors import UserError
 from unskew.evaluation.evaluation import Evaluation
-from unskew.study.plan import plan
-from unskew.study.spec import Arm, Study
+from unskew.study.plan import plan, plan_second_stage
+from unskew.study.shortlist import Shortlist, evaluate_half, load_shortlists
+from unskew.study.spec import Arm, Confirmation, Study
 from unskew.training.history import History
 from unskew.training.recipe import Recipe
 from unskew.training.run import FINISHED, RunOutcome, load_evaluation, load_outcome
@@ -67,6 +70,27 @@ class ArmResults:
 
 
 @dataclass(frozen=True)
+class SecondStage:
+    """The arms that went on, with fresh seeds, judged by images that the choice did not see.
+
+    Attributes
+    ----------
+    stage: as the study names it.
+    shortlist: how the first stage ranked its arms.
+    arms: by name, in the shortlist's order.
+    """
+
+    stage: Confirmation
+    shortlist: Shortlist
+    arms: dict[str, ArmResults]
+
+    @property
+    def missing(self) -> int:
+        """Runs that are not over yet."""
+        return self.stage.seeds * len(self.arms) - sum(len(a.runs) for a in self.arms.values())
+
+
+@dataclass(frozen=True)
 class StudyResults:
     """Everything a report is written from.
 
@@ -77,6 +101,7 @@ class StudyResults:
     validation: the same arms' runs that were judged on held-out training images.
     data: data.json; models: models.json.
     samples: images by skew, uint8 (K, n, H, W, 3).
+    second_stages: those whose first stage is over, in the study's order.
     planned: runs per arm that the study asks for.
     """
 
@@ -86,6 +111,7 @@ class StudyResults:
     data: dict[str, Any]
     models: dict[str, Any]
     samples: dict[str, NDArray[np.uint8]]
+    second_stages: tuple[SecondStage, ...] = ()
 
     @property
     def planned(self) -> int:
@@ -137,12 +163,36 @@ def load_results(out: Path) -> StudyResults:
         data=data,
         models=models,
         samples=samples,
+        second_stages=_second_stages(out, study, data["fingerprint"]),
     )  # fmt: skip
 
 
-def _load_run(folder: Path, recipe: Recipe) -> RunResult | None:
+def _second_stages(out: Path, study: Study, fingerprint: str) -> tuple[SecondStage, ...]:
+    shortlists, arms, found = load_shortlists(out), study.expanded_arms(), []
+    for stage in study.expanded_confirmations():
+        shortlist = shortlists.get(stage.name)
+        if shortlist is None:
+            continue
+        runs: dict[str, dict[int, RunResult]] = {name: {} for name in shortlist.arms}
+        for run in plan_second_stage(study, shortlist.arms, stage.seeds, fingerprint):
+            result = _load_run(
+                out / "runs" / run.recipe.run_id,
+                run.recipe,
+                partial(evaluate_half, half="confirmation"),
+            )
+            if result is not None:
+                for name in run.arms:
+                    runs[name][run.recipe.seed] = result
+        results = {name: ArmResults(arms[name], runs[name]) for name in shortlist.arms}
+        found.append(SecondStage(stage, shortlist, results))
+    return tuple(found)
+
+
+def _load_run(
+    folder: Path, recipe: Recipe, judge: Callable[[Path], Evaluation] = load_evaluation
+) -> RunResult | None:
     outcome = load_outcome(folder)
     if outcome is None:
         return None
-    evaluation = load_evaluation(folder) if outcome.outcome == FINISHED else None
+    evaluation = judge(folder) if outcome.outcome == FINISHED else None
     return RunResult(recipe, outcome, History.load(folder), evaluation)

@@ -76,6 +76,33 @@ class Comparison(_Part):
         return self
 
 
+class Confirmation(_Part):
+    """A second stage: the best of many arms run again with fresh seeds.
+
+    The best of many arms owes part of its lead to luck. So the first stage is judged by one
+    half of the test images, divided by class, and the second by the other half and with seeds
+    of its own: what is reported has had no part in the choice.
+
+    Attributes
+    ----------
+    baseline: the arm that all others are compared with.
+    always: names of arms that are run again whatever their rank; the baseline is one of them.
+    among: names or patterns of the arms that are ranked.
+    best: how many of them go on. Arms that predict the same throughout count as one.
+    metric: what they are ranked by, as a mean over the first stage's seeds.
+    seeds: how many fresh ones.
+    """
+
+    name: str
+    title: Text = {}
+    baseline: str
+    always: list[str] = []
+    among: list[str]
+    best: int = Field(5, ge=1)
+    metric: str = "balanced_accuracy"
+    seeds: int = Field(8, ge=1)
+
+
 class PublishedFigure(_Part):
     """A figure somebody has published for an arm."""
 
@@ -140,6 +167,7 @@ class Study(_Part):
     arms: list[ArmTemplate] = Field(min_length=1)
     selections: list[Selection] = []
     comparisons: list[Comparison] = []
+    confirmations: list[Confirmation] = []
     published: Published | None = None
 
     def override(
@@ -147,12 +175,14 @@ class Study(_Part):
         *,
         data: str | None = None,
         seeds: int | None = None,
+        fresh_seeds: int | None = None,
         recipe: dict[str, Any] | None = None,
     ) -> Study:
         """The study with some things replaced; None leaves them.
 
         Parameters
         ----------
+        fresh_seeds: of second stages; 0 leaves these stages out.
         recipe: fields that every run shares from now on; a field that arms vary cannot be set.
 
         Raises
@@ -174,6 +204,9 @@ class Study(_Part):
             changes["data"] = str(path.resolve()) if path.exists() else data
         if seeds is not None:
             changes["seeds"] = seeds
+        if fresh_seeds is not None:
+            stages = self.confirmations if fresh_seeds else []
+            changes["confirmations"] = [s.model_copy(update={"seeds": fresh_seeds}) for s in stages]
         return self.model_copy(update=changes).check()
 
     def expanded_arms(self) -> dict[str, Arm]:
@@ -216,6 +249,16 @@ class Study(_Part):
                 found.append(selection.model_copy(update=changes))
         return found
 
+    def expanded_confirmations(self) -> list[Confirmation]:
+        """Second stages, the ranked arms resolved to names."""
+        names = list(self.expanded_arms())
+        return [
+            stage.model_copy(
+                update={"among": [n for n in names if any(fnmatchcase(n, p) for p in stage.among)]}
+            )
+            for stage in self.confirmations
+        ]
+
     def expanded_comparisons(self) -> list[Comparison]:
         """Comparisons as plain pairs (candidate, baseline), without grids."""
         found = []
@@ -250,6 +293,13 @@ class Study(_Part):
             used += [(f"selection {selection.name!r}", selection.baseline)]
         for comparison in self.expanded_comparisons():
             used += [("a comparison", name) for pair in comparison.pairs for name in pair]
+        for stage in self.expanded_confirmations():
+            if len(stage.among) < stage.best:
+                raise UserError(
+                    f"second stage {stage.name!r} takes the best {stage.best} of "
+                    f"{len(stage.among)} arms: name more in among, or lower best"
+                )
+            used += [(f"second stage {stage.name!r}", n) for n in (stage.baseline, *stage.always)]
         if self.published:
             used += [("a published figure", figure.arm) for figure in self.published.figures]
             for claim in self.published.claims:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Callable
 from pathlib import Path
 
 from unskew.data.skew import describe_skew
 from unskew.errors import UserError
+from unskew.evaluation.evaluation import Evaluation
 from unskew.study.plan import PlannedRun
+from unskew.study.shortlist import evaluate_half
 from unskew.study.spec import Study
 from unskew.training.history import History
+from unskew.training.recipe import Recipe
 from unskew.training.run import FINISHED, load_evaluation, load_outcome, write_whole
 
 COLUMNS = (
@@ -51,13 +55,13 @@ class Store:
         except OSError as error:
             raise UserError(f"cannot write the study's folder {out}: {error.strerror}") from None
 
-    def folder(self, run: PlannedRun) -> Path:
-        """Where a run's files lie."""
-        return self.out / "runs" / run.recipe.run_id
+    def folder(self, recipe: Recipe) -> Path:
+        """Where the files of a recipe's run lie."""
+        return self.out / "runs" / recipe.run_id
 
     def is_done(self, run: PlannedRun) -> bool:
         """Whether a run has finished or diverged."""
-        return load_outcome(self.folder(run)) is not None
+        return load_outcome(self.folder(run.recipe)) is not None
 
     def write_tables(self, runs: list[PlannedRun], data_name: str) -> None:
         """Write results.csv and, for runs that only serve a choice, validation.csv.
@@ -66,15 +70,28 @@ class Store:
         """
         for name, for_choice in (("results.csv", False), ("validation.csv", True)):
             chosen = [run for run in runs if run.for_choice == for_choice]
-            text = io.StringIO(newline="")
-            writer = csv.DictWriter(text, COLUMNS)
-            writer.writeheader()
-            writer.writerows(row for run in chosen if (row := self._row(run, data_name)))
             if chosen:
-                write_whole(self.out / name, text.getvalue())
+                self._write_table(name, chosen, data_name, load_evaluation)
 
-    def _row(self, run: PlannedRun, data_name: str) -> dict[str, object] | None:
-        folder, recipe = self.folder(run), run.recipe
+    def write_second_stage(self, runs: list[PlannedRun], data_name: str) -> None:
+        """Write second-stage.csv, whose figures are on the half kept for confirmation."""
+        self._write_table(
+            "second-stage.csv", runs, data_name, lambda f: evaluate_half(f, "confirmation")
+        )
+
+    def _write_table(
+        self, name: str, runs: list[PlannedRun], data_name: str, judge: Callable[[Path], Evaluation]
+    ) -> None:
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, COLUMNS)
+        writer.writeheader()
+        writer.writerows(row for run in runs if (row := self._row(run, data_name, judge)))
+        write_whole(self.out / name, text.getvalue())
+
+    def _row(
+        self, run: PlannedRun, data_name: str, judge: Callable[[Path], Evaluation]
+    ) -> dict[str, object] | None:
+        folder, recipe = self.folder(run.recipe), run.recipe
         outcome = load_outcome(folder)
         if outcome is None:
             return None
@@ -91,7 +108,7 @@ class Store:
             "images_per_second": outcome.images_per_second,
         }
         if outcome.outcome == FINISHED:
-            figures = load_evaluation(folder).to_dict()
+            figures = judge(folder).to_dict()
             row |= {name: figures[name] for name in FIGURES}
             row["final_train_loss"] = History.load(folder).epochs[-1].train_loss
         return row

@@ -15,10 +15,11 @@ from unskew.training.events import Event
 
 @dataclass(frozen=True)
 class Task:
-    """One run to do: its recipe as plain values, its folder."""
+    """One run to do: its recipe as plain values, its folder and, if it has one, its twin's."""
 
     recipe: dict[str, Any]
     folder: Path
+    twin: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,7 @@ def _do(task: Task, splits: Any, connection: Connection, device: str) -> Over:
                 task.folder,
                 listen=lambda event: connection.send(Told(event)),
                 device=device,
+                twin=task.twin,
             )
             return Over(outcome.outcome, outcome.message)
     except Timeout:

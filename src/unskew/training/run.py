@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from unskew.training.events import Event, RunEnded
 from unskew.training.predict import predict_logits
 from unskew.training.recipe import Recipe
 from unskew.training.trainer import Trainer
+from unskew.training.twin import adopt
 
 FINISHED, DIVERGED = "finished", "diverged"
 
@@ -43,6 +44,7 @@ class RunOutcome:
     threads: of the process that trained it; results are bit-identical for the same number.
     mean, std: of the training images' channels in units of 0..255; prediction must use them.
     kernels: "fused" where the package's own kernels were used, else "plain" and why.
+    trained_by: run id of the twin whose training this run has taken over; empty if it trained.
     """
 
     run_id: str
@@ -60,6 +62,7 @@ class RunOutcome:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     kernels: str = "plain"
+    trained_by: str = ""
 
 
 def execute(
@@ -70,6 +73,7 @@ def execute(
     listen: Callable[[Event], None] = lambda event: None,
     device: str = "cpu",
     threads: int | None = None,
+    twin: Path | None = None,
 ) -> RunOutcome:
     """Train a recipe to its end and write its folder; a finished one is returned as it is.
 
@@ -83,6 +87,8 @@ def execute(
         logits.safetensors, evaluation.json, and run.json last, which marks it as over.
     listen: told of progress.
     threads: of this process's matrix products; None leaves PyTorch's setting.
+    twin: folder of the run of `training_twin(recipe)`; if that is over, its training is taken
+        over and only what follows training is done.
 
     Raises
     ------
@@ -99,11 +105,18 @@ def execute(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_whole(folder / "recipe.toml", recipe.to_toml())
-        outcome, message = _train(trainer, folder, listen)
+        trained = None if twin is None else load_outcome(twin)
+        if twin is not None and trained is not None:
+            adopt(trainer, twin)
+            outcome, message = trained.outcome, trained.message
+        else:
+            outcome, message = _train(trainer, folder, listen)
         if outcome == FINISHED:
             message = _judge(trainer, splits, folder)
         trainer.state.history.save(folder)
         result = _outcome(trainer, outcome, message, started)
+        if trained is not None:
+            result = replace(result, trained_by=trained.run_id)
         write_whole(folder / "run.json", json.dumps(asdict(result), indent=2))
         (folder / "checkpoint.safetensors").unlink(missing_ok=True)
     except OSError as error:

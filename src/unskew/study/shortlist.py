@@ -1,0 +1,173 @@
+"""Which arms a second stage runs again, decided on half of the test images."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file
+
+from unskew.data.split import stratified_split
+from unskew.errors import UserError
+from unskew.evaluation.evaluation import Evaluation, evaluate_logits
+from unskew.study.plan import PlannedRun
+from unskew.study.spec import Confirmation
+from unskew.training.run import FINISHED, load_evaluation, load_outcome, write_whole
+
+Half = Literal["screening", "confirmation"]
+"""The half of the test images that the first stage is ranked by, and the other one."""
+
+SPLIT_SEED = 0
+"""Divides the test images; the same halves for every study of the same data."""
+
+
+@dataclass(frozen=True)
+class Shortlist:
+    """The outcome of a first stage.
+
+    Attributes
+    ----------
+    arms: what the second stage runs: the baseline, what it always runs, the best.
+    ranking: mean figure on the screening half by arm, the best first.
+    baseline: the baseline's mean figure there.
+    same_as: arms that predict what another one does on every image of every seed, and which.
+    left_out: arms that are not ranked because a run of theirs diverged.
+    seeds: first-stage seeds that the means are over.
+    """
+
+    arms: tuple[str, ...]
+    ranking: dict[str, float]
+    baseline: float
+    same_as: dict[str, str]
+    left_out: tuple[str, ...]
+    seeds: tuple[int, ...]
+
+
+def make_shortlist(stage: Confirmation, runs: list[PlannedRun], out: Path) -> Shortlist | None:
+    """Rank the arms of an expanded second stage; None while a run of theirs is not over.
+
+    Parameters
+    ----------
+    runs: of the first stage.
+    out: the study's folder.
+
+    Raises
+    ------
+    UserError: the baseline has diverged, or a file of a run is damaged.
+    """
+    wanted = dict.fromkeys((stage.baseline, *stage.among))
+    scores: dict[str, list[float]] = {name: [] for name in wanted}
+    answers: dict[str, list[bytes]] = {name: [] for name in wanted}
+    left_out: set[str] = set()
+    seeds = sorted({run.recipe.seed for run in runs})
+    for run in runs:
+        if run.for_choice or not wanted.keys() & set(run.arms):
+            continue
+        folder = out / "runs" / run.recipe.run_id
+        outcome = load_outcome(folder)
+        if outcome is None:
+            return None
+        if outcome.outcome != FINISHED:
+            left_out |= wanted.keys() & set(run.arms)
+            continue
+        figures = evaluate_half(folder, "screening")
+        for name in wanted.keys() & set(run.arms):
+            scores[name].append(float(getattr(figures, stage.metric)))
+            answers[name].append(_predictions(folder))
+    if stage.baseline in left_out:
+        raise UserError(
+            f"second stage {stage.name!r}: its baseline {stage.baseline!r} has diverged, so "
+            "there is nothing to compare with: lower its learning rate"
+        )
+    ranked = [name for name in stage.among if name not in left_out]
+    same_as: dict[str, str] = {}
+    for index, name in enumerate(ranked):
+        for earlier in ranked[:index]:
+            if answers[name] == answers[earlier]:
+                same_as.setdefault(name, same_as.get(earlier, earlier))
+    means = {name: fmean(scores[name]) for name in ranked}
+    ranking = dict(sorted(means.items(), key=lambda item: -item[1]))
+    always = dict.fromkeys((stage.baseline, *stage.always))
+    best = [name for name in ranking if name not in same_as and name not in always][: stage.best]
+    return Shortlist(
+        arms=(*always, *best),
+        ranking=ranking,
+        baseline=fmean(scores[stage.baseline]),
+        same_as=same_as,
+        left_out=tuple(name for name in stage.among if name in left_out),
+        seeds=tuple(seeds),
+    )
+
+
+def evaluate_half(folder: Path, half: Half) -> Evaluation:
+    """A finished run's figures on one half of the images that it was judged by.
+
+    Raises
+    ------
+    UserError: the run's logits are missing or damaged.
+    """
+    logits, labels = _adjusted_logits(folder)
+    whole = load_evaluation(folder)
+    first, second = stratified_split(labels, 0.5, SPLIT_SEED, len(whole.class_names))
+    shown = first if half == "screening" else second
+    return evaluate_logits(
+        logits[shown],
+        labels[shown],
+        class_names=whole.class_names,
+        train_counts=whole.train_counts,
+        split=f"{half} half of {whole.split}",
+    )
+
+
+def save_shortlists(out: Path, shortlists: dict[str, Shortlist]) -> None:
+    """Write shortlists.json, by the names of the second stages."""
+    values = {name: asdict(shortlist) for name, shortlist in shortlists.items()}
+    write_whole(out / "shortlists.json", json.dumps(values, ensure_ascii=False, indent=2))
+
+
+def load_shortlists(out: Path) -> dict[str, Shortlist]:
+    """Read what `save_shortlists` wrote; empty if no first stage is over.
+
+    Raises
+    ------
+    UserError: the file is damaged.
+    """
+    path = out / "shortlists.json"
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        return {
+            name: Shortlist(
+                tuple(fields["arms"]), fields["ranking"], fields["baseline"], fields["same_as"],
+                tuple(fields["left_out"]), tuple(fields["seeds"]),
+            )
+            for name, fields in values.items()
+        }  # fmt: skip
+    except FileNotFoundError:
+        return {}
+    except (ValueError, TypeError, KeyError, AttributeError):
+        raise UserError(f"{path} is damaged: delete it and run the study again") from None
+
+
+def _adjusted_logits(folder: Path) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Logits after any adjustment, float32 (N, K), and labels, int64 (N,)."""
+    path = folder / "logits.safetensors"
+    try:
+        tensors = load_file(path)
+        logits, labels = tensors["logits"], tensors["labels"]
+    except (OSError, KeyError, SafetensorError) as error:
+        raise UserError(
+            f"{path} is damaged ({error}): delete its folder and run the study again"
+        ) from None
+    if "scale" in tensors:
+        logits = logits * tensors["scale"] + tensors["shift"]
+    return logits, labels
+
+
+def _predictions(folder: Path) -> bytes:
+    return bytes(_adjusted_logits(folder)[0].argmax(axis=1).tobytes())

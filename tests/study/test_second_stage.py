@@ -1,0 +1,192 @@
+"""A first stage that chooses, and a second one with fresh seeds on other images."""
+
+import csv
+import shutil
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from unskew.errors import UserError
+from unskew.study.execute import execute_study
+from unskew.study.plan import FIRST_FRESH_SEED, plan, plan_second_stage
+from unskew.study.results import load_results
+from unskew.study.shortlist import evaluate_half, load_shortlists, make_shortlist
+from unskew.study.spec import Study
+from unskew.training.run import load_evaluation
+
+TEXT = """
+name = "stages"
+seeds = 2
+[recipe]
+max_steps = 5
+epochs = 1
+batch_size = 20
+skew = { profile = "step", classes = [0, 1], keep = 0.2 }
+[[arms]]
+name = "{remedy}"
+grid = { remedy = [
+    "none", "posthoc_em", "focal", "logit_adjustment", "balanced_softmax", "tau_normalised",
+] }
+[[arms]]
+name = "decay"
+recipe.weight_decay = 0.01
+[[confirmations]]
+name = "best"
+baseline = "none"
+always = ["decay"]
+among = ["*"]
+best = 2
+seeds = 3
+"""
+
+
+@pytest.fixture(scope="module")
+def study(squares):
+    return Study.from_toml(TEXT, "stages.toml").override(data=str(squares))
+
+
+@pytest.fixture(scope="module")
+def out(study, data, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("stages") / "out"
+    assert execute_study(study, data, folder) == {}
+    return folder
+
+
+def test_the_best_go_on_with_fresh_seeds_beside_what_always_does(out):
+    shortlist = load_shortlists(out)["best"]
+    assert shortlist.arms[:2] == ("none", "decay")
+    assert len(shortlist.arms) == 4
+    assert shortlist.seeds == (0, 1)
+    means = list(shortlist.ranking.values())
+    assert means == sorted(means, reverse=True)
+    others = [n for n in shortlist.ranking if n not in (*shortlist.same_as, "none", "decay")]
+    assert list(shortlist.arms[2:]) == others[:2]
+    with (out / "second-stage.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 4 * 3
+    assert {int(row["seed"]) for row in rows} == {FIRST_FRESH_SEED + k for k in range(3)}
+
+
+def test_one_loss_under_two_names_counts_once(out):
+    assert load_shortlists(out)["best"].same_as["balanced_softmax"] == "logit_adjustment"
+
+
+def test_the_halves_share_no_image_and_make_the_whole(out, study, data):
+    run = plan(study, 1, data.fingerprint)[0]
+    folder = out / "runs" / run.recipe.run_id
+    halves = [evaluate_half(folder, half) for half in ("screening", "confirmation")]
+    whole = load_evaluation(folder)
+    assert np.array_equal(sum(np.array(half.confusion) for half in halves), whole.confusion)
+    assert halves[0].support == halves[1].support == (10, 10, 10, 10)
+
+
+def test_an_adjustment_acts_on_the_halves_too(out, study, data):
+    for run in plan(study, 1, data.fingerprint):
+        if "posthoc_em" in run.arms:
+            folder = out / "runs" / run.recipe.run_id
+            halves = [evaluate_half(folder, half) for half in ("screening", "confirmation")]
+            both = sum(np.array(half.confusion) for half in halves)
+            assert np.array_equal(both, load_evaluation(folder).confusion)
+            assert "scale" in load_file(folder / "logits.safetensors")
+
+
+def test_results_have_the_second_stage_on_its_own_images(out):
+    (second,) = load_results(out).second_stages
+    assert second.missing == 0
+    assert list(second.arms) == list(second.shortlist.arms)
+    for arm in second.arms.values():
+        assert set(arm.runs) == {FIRST_FRESH_SEED + k for k in range(3)}
+        for figures in arm.evaluations:
+            assert sum(figures.support) == 40
+            assert figures.split.startswith("confirmation half")
+
+
+def test_twins_are_trained_once(out):
+    results = load_results(out)
+    assert {r.outcome.trained_by != "" for r in results.arms["tau_normalised"].runs.values()} == {
+        True
+    }
+    assert {r.outcome.trained_by for r in results.arms["none"].runs.values()} == {""}
+
+
+def test_running_again_trains_nothing(out, study, data):
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("run.json")}
+    execute_study(study, data, out)
+    assert before == {path: path.stat().st_mtime_ns for path in out.rglob("run.json")}
+
+
+def test_without_fresh_seeds_there_is_no_second_stage(study):
+    assert study.override(fresh_seeds=0).confirmations == []
+    assert study.override(fresh_seeds=5).confirmations[0].seeds == 5
+
+
+def test_no_choice_before_the_first_stage_is_over(out, study, data, tmp_path):
+    copy = tmp_path / "out"
+    shutil.copytree(out, copy)
+    runs = plan(study, study.seeds, data.fingerprint)
+    (stage,) = study.expanded_confirmations()
+    (copy / "runs" / runs[-1].recipe.run_id / "run.json").unlink()
+    assert make_shortlist(stage, runs, copy) is None
+
+
+def test_an_arm_that_diverged_is_left_out_and_a_baseline_must_not(out, study, data, tmp_path):
+    copy = tmp_path / "out"
+    shutil.copytree(out, copy)
+    runs = plan(study, study.seeds, data.fingerprint)
+    (stage,) = study.expanded_confirmations()
+
+    def diverge(arm):
+        for run in runs:
+            if arm in run.arms:
+                path = copy / "runs" / run.recipe.run_id / "run.json"
+                path.write_text(path.read_text().replace('"finished"', '"diverged"', 1))
+
+    diverge("focal")
+    shortlist = make_shortlist(stage, runs, copy)
+    assert shortlist.left_out == ("focal",)
+    assert "focal" not in shortlist.ranking
+    diverge("none")
+    with pytest.raises(UserError, match="baseline 'none' has diverged"):
+        make_shortlist(stage, runs, copy)
+
+
+def test_damaged_files_are_named(out, study, data, tmp_path):
+    copy = tmp_path / "out"
+    shutil.copytree(out, copy)
+    folder = copy / "runs" / plan(study, 1, data.fingerprint)[0].recipe.run_id
+    tensors = load_file(folder / "logits.safetensors")
+    save_file({"labels": tensors["labels"]}, folder / "logits.safetensors")
+    with pytest.raises(UserError, match=r"logits\.safetensors is damaged"):
+        evaluate_half(folder, "screening")
+    (folder / "logits.safetensors").write_bytes(b"no tensors")
+    with pytest.raises(UserError, match=r"logits\.safetensors is damaged"):
+        evaluate_half(folder, "screening")
+    (copy / "shortlists.json").write_text('{"best": 1}')
+    with pytest.raises(UserError, match=r"shortlists\.json is damaged"):
+        load_results(copy)
+
+
+def test_a_twin_goes_first_in_every_plan(study):
+    for runs in (plan(study, 2, "ab"), plan_second_stage(study, ["none", "posthoc_em"], 2, "ab")):
+        digests = [run.recipe.digest for run in runs]
+        twins = [run for run in runs if run.twin]
+        assert twins
+        assert all(digests.index(run.twin.digest) < digests.index(run.recipe.digest)
+                   for run in twins)  # fmt: skip
+    alone = plan_second_stage(study, ["posthoc_em"], 1, "ab")
+    assert alone[0].twin is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('among = ["*"]', 'among = ["focal"]', "takes the best 2 of 1 arms"),
+        ('always = ["decay"]', 'always = ["dcay"]', "second stage 'best' names 'dcay'"),
+        ('baseline = "none"', 'baseline = "nun"', "second stage 'best' names 'nun'"),
+    ],
+)
+def test_faults_in_a_second_stage_are_named(old, new, words):
+    assert old in TEXT
+    with pytest.raises(UserError, match=words):
+        Study.from_toml(TEXT.replace(old, new), "stages.toml")
