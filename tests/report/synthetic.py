@@ -10,12 +10,14 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
+from safetensors.numpy import save_file
 
 from unskew.data.imageset import ImageSet, Splits
 from unskew.data.randomness import stream
 from unskew.evaluation.evaluation import evaluate_logits
 from unskew.study.describe import describe
-from unskew.study.plan import PlannedRun, plan
+from unskew.study.plan import PlannedRun, plan, plan_second_stage
+from unskew.study.shortlist import make_shortlist, save_shortlists
 from unskew.study.spec import Study
 from unskew.training.history import EpochRecord, History
 from unskew.training.run import DIVERGED, FINISHED, RunOutcome
@@ -61,12 +63,24 @@ def write_study(
     (out / "study.toml").write_text(study.to_toml(), encoding="utf-8")
     describe(out, runs, splits)
     skews = json.loads((out / "data.json").read_text(encoding="utf-8"))["skews"]
-    for run in runs:
-        if not leave_out(run):
-            counts = next(iter(skews.values()))["train"]
-            if run.recipe.skew is not None:
-                counts = [c // 10 if k < CLASSES // 2 else c for k, c in enumerate(counts)]
-            _write_run(out / "runs" / run.recipe.run_id, run, counts, strength(run), diverge(run))
+    full = next(iter(skews.values()))["train"]
+    fewer = [c // 10 if k < CLASSES // 2 else c for k, c in enumerate(full)]
+
+    def write(planned: list[PlannedRun]) -> None:
+        for run in planned:
+            if not leave_out(run):
+                counts = full if run.recipe.skew is None else fewer
+                folder = out / "runs" / run.recipe.run_id
+                _write_run(folder, run, counts, strength(run), diverge(run))
+
+    write(runs)
+    shortlists = {}
+    for stage in study.expanded_confirmations():
+        shortlist = make_shortlist(stage, runs, out)
+        if shortlist is not None:
+            shortlists[stage.name] = shortlist
+            write(plan_second_stage(study, shortlist.arms, stage.seeds, splits.fingerprint))
+    save_shortlists(out, shortlists)
     return out
 
 
@@ -87,6 +101,9 @@ def _write_run(
         logits[np.arange(len(labels)), labels] += strength + luck
         evaluation = evaluate_logits(logits, labels, class_names=NAMES, train_counts=counts)
         (folder / "evaluation.json").write_text(evaluation.to_json(), encoding="utf-8")
+        save_file(
+            {"logits": logits.astype(np.float32), "labels": labels}, folder / "logits.safetensors"
+        )
     outcome = RunOutcome(
         run_id=recipe.run_id,
         outcome=DIVERGED if diverged else FINISHED,

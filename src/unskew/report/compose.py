@@ -16,6 +16,7 @@ from unskew.report.sections.method import method_section
 from unskew.report.sections.networks import networks_section
 from unskew.report.sections.published import published_section
 from unskew.report.sections.results import curves_section, results_section
+from unskew.report.sections.second_stage import confirm, second_stage_section
 
 
 def compose(context: Context) -> Document:
@@ -25,8 +26,10 @@ def compose(context: Context) -> Document:
     with styled():
         compared = [(c, compare(results, c)) for c in study.expanded_comparisons()]
         choices = make_choices(results)
+        confirmed = confirm(results)
         sections = [
-            conclusions_section(context, compared, choices),
+            conclusions_section(context, compared, choices, confirmed),
+            second_stage_section(context, confirmed),
             data_section(context),
             networks_section(context),
             results_section(context),

@@ -21,8 +21,9 @@ def comparisons_section(
         if shown:
             title = context.text(comparison.title)
             blocks += [Heading(title)] if title else []
-            blocks.append(_figure(context, number, comparison, shown))
-            blocks.append(_table(context, comparison, shown))
+            name = f"comparison-{number}"
+            blocks.append(comparison_figure(context, name, comparison, shown))
+            blocks.append(comparison_table(context, comparison, shown))
     return Section(context.words("section.comparisons"), tuple(blocks), "comparisons")
 
 
@@ -31,7 +32,10 @@ def pair_label(context: Context, pair: Compared) -> str:
     return f"{context.label(pair.candidate)} − {context.label(pair.baseline)}"
 
 
-def _figure(context: Context, number: int, comparison: Comparison, pairs: list[Compared]) -> Block:
+def comparison_figure(
+    context: Context, name: str, comparison: Comparison, pairs: list[Compared]
+) -> Block:
+    """Forest of the pairs' differences; every pair has a shared seed."""
     words = context.words
     metric = words.metric(comparison.metric)
     differences = {
@@ -47,7 +51,7 @@ def _figure(context: Context, number: int, comparison: Comparison, pairs: list[C
     scale = 100 if is_share(comparison.metric) else 1
     axis = words("comparison.axis", metric=metric) if scale == 100 else metric
     return context.draw(
-        f"comparison-{number}",
+        name,
         forest(differences, axis, scale),
         words(
             "comparison.figure_caption",
@@ -63,7 +67,8 @@ def _wrapped(context: Context, pair: Compared) -> str:
     return "\n".join(wrapped(line, 40) for line in lines)
 
 
-def _table(context: Context, comparison: Comparison, pairs: list[Compared]) -> Table:
+def comparison_table(context: Context, comparison: Comparison, pairs: list[Compared]) -> Table:
+    """The pairs' differences with their intervals and tests."""
     words, rows = context.words, []
     for pair in pairs:
         assert pair.paired is not None

@@ -8,6 +8,7 @@ from unskew.report.document import Block, Bullets, Heading, Paragraph, Section
 from unskew.report.numbers import is_share, p_phrase, points, share, unsigned
 from unskew.report.sections.choice import Chosen, choice_sentence
 from unskew.report.sections.published import claim_sentences, other_data
+from unskew.report.sections.second_stage import Confirmed
 from unskew.study.spec import Comparison
 
 ENOUGH_FOR_RANKS = 6
@@ -15,10 +16,21 @@ ENOUGH_FOR_RANKS = 6
 
 
 def conclusions_section(
-    context: Context, compared: list[tuple[Comparison, list[Compared]]], choices: list[Chosen]
+    context: Context,
+    compared: list[tuple[Comparison, list[Compared]]],
+    choices: list[Chosen],
+    confirmed: list[Confirmed],
 ) -> Section:
-    """A heading for each comparison with a sentence for each of its pairs, then choices, claims."""
+    """A heading for each comparison with a sentence for each of its pairs, then choices, claims.
+
+    Second stages come first: they are what the first stage was for.
+    """
     words, blocks = context.words, list[Block]()
+    for stage in confirmed:
+        if stage.has_begun:
+            title = context.text(stage.comparison.title) or stage.second.stage.name
+            blocks.append(Heading(title))
+            blocks.append(Bullets(tuple(sentence(context, pair) for pair in stage.pairs)))
     for comparison, pairs in compared:
         blocks.append(Heading(context.text(comparison.title) or words("section.comparisons")))
         blocks.append(Bullets(tuple(sentence(context, pair) for pair in pairs)))

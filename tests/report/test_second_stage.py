@@ -1,0 +1,123 @@
+"""What a report says of a second stage."""
+
+import pytest
+
+from tests.report.synthetic import write_study
+from unskew.report.catalogue import Words
+from unskew.report.compose import compose
+from unskew.report.context import Context
+from unskew.report.document import Bullets, Paragraph, Table
+from unskew.report.figures.style import styled
+from unskew.report.sections.second_stage import confirm, second_stage_section
+from unskew.study.plan import FIRST_FRESH_SEED
+from unskew.study.results import load_results
+from unskew.study.spec import Study
+
+TEXT = """
+name = "stages"
+seeds = 3
+[recipe]
+epochs = 2
+skew = { profile = "step", classes = [0, 1, 2, 3, 4], keep = 0.1 }
+[[arms]]
+name = "none"
+[[arms]]
+name = "wd{weight_decay}"
+grid = { weight_decay = [1e-4, 1e-3, 1e-2] }
+[[confirmations]]
+name = "best"
+title = "The best again"
+baseline = "none"
+among = ["*"]
+best = 2
+seeds = 6
+"""
+
+STRENGTHS = {1e-4: 2.0, 1e-3: 2.6, 1e-2: 3.2}
+
+
+def strength(run):
+    return STRENGTHS.get(run.recipe.weight_decay, 2.0)
+
+
+def context(out, tmp_path, language="en"):
+    return Context(load_results(out), Words(language), tmp_path / "figures")
+
+
+@pytest.fixture(scope="module")
+def study():
+    return Study.from_toml(TEXT, "stages.toml")
+
+
+@pytest.fixture(scope="module")
+def out(study, tmp_path_factory):
+    return write_study(tmp_path_factory.mktemp("stages") / "out", study, strength=strength)
+
+
+def section(found):
+    with styled():
+        return second_stage_section(found, confirm(found.results))
+
+
+def test_the_best_are_compared_on_fresh_seeds_alone(out, tmp_path):
+    (confirmed,) = confirm(context(out, tmp_path).results)
+    assert [pair.candidate for pair in confirmed.pairs] == ["wd1e-2", "wd1e-3"]
+    assert all(len(pair.by_seed) == 6 for pair in confirmed.pairs)
+    seeds = {s for arm in confirmed.second.arms.values() for s in arm.runs}
+    assert seeds == set(range(FIRST_FRESH_SEED, FIRST_FRESH_SEED + 6))
+    assert confirmed.pairs[0].verdict == "better"
+
+
+def test_the_table_holds_both_gains_and_their_difference(out, tmp_path):
+    found = context(out, tmp_path)
+    (table,) = [b for b in section(found).blocks if isinstance(b, Table) and len(b.header) == 8]
+    (confirmed,) = confirm(found.results)
+    shortlist = confirmed.second.shortlist
+    row = next(row for row in table.rows if row[0] == "wd1e-2")
+    first = 100 * (shortlist.ranking["wd1e-2"] - shortlist.baseline)
+    second = 100 * confirmed.pairs[0].paired.difference.mean
+    assert row[5:] == tuple(f"{x:+.1f}".replace("-", "−") for x in (first, second, first - second))
+    assert next(row for row in table.rows if row[0] == "none")[5:] == ("–", "–", "–")
+
+
+def test_conclusions_begin_with_it_in_both_languages(out, tmp_path):
+    for language, better in (("en", "is better than"), ("zh", "优于")):
+        document = compose(context(out, tmp_path, language))
+        bullets = next(b for b in document.sections[0].blocks if isinstance(b, Bullets))
+        assert better in bullets.items[0]
+        assert "second-stage" in [s.anchor for s in document.sections]
+
+
+def test_what_is_missing_or_left_out_is_said(study, tmp_path):
+    def half_done(run):
+        return run.recipe.seed >= FIRST_FRESH_SEED + 2
+
+    def diverged(run):
+        return run.recipe.weight_decay == 1e-4 and run.recipe.seed == 1
+
+    out = write_study(
+        tmp_path / "out", study, strength=strength, leave_out=half_done, diverge=diverged
+    )
+    blocks = section(context(out, tmp_path)).blocks
+    notes = [b.text for b in blocks if isinstance(b, Paragraph)]
+    assert any("12 runs of this stage" in note for note in notes)
+    (bullets,) = [b for b in blocks if isinstance(b, Bullets)]
+    assert "“wd1e-4” is not ranked" in bullets.items[0]
+
+
+def test_before_its_first_run_there_are_no_figures(study, tmp_path):
+    out = write_study(
+        tmp_path / "out", study, strength=strength,
+        leave_out=lambda run: run.recipe.seed >= FIRST_FRESH_SEED,
+    )  # fmt: skip
+    blocks = section(context(out, tmp_path)).blocks
+    assert not [b for b in blocks if isinstance(b, Table)]
+    assert [b for b in blocks if isinstance(b, Paragraph) and b.note]
+
+
+def test_before_the_first_stage_is_over_there_is_no_section(study, tmp_path):
+    out = write_study(
+        tmp_path / "out", study, strength=strength,
+        leave_out=lambda run: run.recipe.seed == 2,
+    )  # fmt: skip
+    assert section(context(out, tmp_path)).blocks == ()
