@@ -9,6 +9,7 @@ from unskew.report.context import Context
 from unskew.report.document import Bullets, Document, Paragraph, Picture, Table
 from unskew.report.html import bound
 from unskew.study.results import load_results
+from unskew.study.spec import Study
 
 
 def document_of(out, figures, language="en") -> tuple[Document, Context]:
@@ -109,3 +110,34 @@ def test_lines_do_not_break_within_a_number():
     nbsp, joiner = "\N{NO-BREAK SPACE}", "\N{WORD JOINER}"
     assert bound("λ = 1e-3, 95 %") == f"λ{nbsp}={nbsp}1e-{joiner}3, 95{nbsp}%"
     assert bound("a − b") == f"a −{nbsp}b"
+
+
+def test_many_comparisons_with_one_baseline_are_told_by_their_verdicts(tmp_path):
+    study = Study.from_toml(
+        'name = "many"\nseeds = 4\nrecipe.epochs = 2\n[[arms]]\nname = "lr{learning_rate}"\n'
+        "grid = { learning_rate = [0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.07, 0.08, 0.09, 0.1, 0.2,"
+        " 0.3] }\n"
+        '[[comparisons]]\nbaseline = "lr1e-2"\ncandidates = ["lr0.02", "lr0.03", "lr0.04",'
+        ' "lr0.05", "lr0.06", "lr0.07", "lr0.08", "lr0.09", "lr0.1", "lr0.2", "lr0.3"]\n',
+        "many.toml",
+    )
+    # Gains are in proportion to the rate: 0.3 gains most, 0.02 next to nothing.
+    out = write_study(
+        tmp_path / "out",
+        study,
+        strength=lambda run: 1.5 + 6 * run.recipe.learning_rate,
+        leave_out=lambda run: run.recipe.learning_rate == 0.05,
+    )
+    document, _ = document_of(out, tmp_path / "figures")
+    better, none, missing = (i for b in blocks(document, "conclusions", Bullets) for i in b.items)
+    assert better.startswith("Better than “lr1e-2” in balanced accuracy")
+    arms = better.split(": ")[1].split(", ")
+    assert arms[0].startswith("lr0.3 (+")
+    gains = [float(arm.split("(")[1].strip("+).")) for arm in arms]
+    assert gains == sorted(gains, reverse=True)
+    assert len(gains) > 4
+    assert "lr0.02" in none
+    assert missing.endswith("1 of 11: lr0.05.")
+    chinese, _ = document_of(out, tmp_path / "figures", "zh")
+    (first, *_) = (i for b in blocks(chinese, "conclusions", Bullets) for i in b.items)
+    assert "优于“lr1e-2”" in first

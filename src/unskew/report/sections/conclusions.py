@@ -15,6 +15,10 @@ ENOUGH_FOR_RANKS = 6
 """With fewer seeds 2 / 2^n is above 5 % and no rank test over seeds can show anything."""
 
 
+MOST_SENTENCES = 10
+"""Pairs of one comparison that are told one by one; more are told by their verdicts."""
+
+
 def conclusions_section(
     context: Context,
     compared: list[tuple[Comparison, list[Compared]]],
@@ -30,10 +34,10 @@ def conclusions_section(
         if stage.has_begun:
             title = context.text(stage.comparison.title) or stage.second.stage.name
             blocks.append(Heading(title))
-            blocks.append(Bullets(tuple(sentence(context, pair) for pair in stage.pairs)))
+            blocks.append(verdicts(context, stage.pairs))
     for comparison, pairs in compared:
         blocks.append(Heading(context.text(comparison.title) or words("section.comparisons")))
-        blocks.append(Bullets(tuple(sentence(context, pair) for pair in pairs)))
+        blocks.append(verdicts(context, pairs))
     if choices:
         blocks.append(Heading(words("section.choice")))
         blocks.append(Bullets(tuple(choice_sentence(context, chosen) for chosen in choices)))
@@ -45,6 +49,39 @@ def conclusions_section(
     if blocks:
         blocks += _on_seeds(context, compared)
     return Section(words("section.conclusions"), tuple(blocks), "conclusions")
+
+
+def verdicts(context: Context, pairs: list[Compared]) -> Bullets:
+    """A sentence for each pair or, where these are many against one baseline, for each verdict."""
+    if len(pairs) <= MOST_SENTENCES or len({pair.baseline for pair in pairs}) > 1:
+        return Bullets(tuple(sentence(context, pair) for pair in pairs))
+    words, by_verdict = context.words, dict[str, list[Compared]]()
+    for pair in pairs:
+        by_verdict.setdefault(pair.verdict, []).append(pair)
+    items = []
+    for verdict in ("better", "worse", "hint", "none", "single", "missing"):
+        alike = by_verdict.get(verdict, [])
+        alike.sort(key=lambda pair: -pair.paired.difference.mean if pair.paired else 0.0)
+        arms = words("words.between_items").join(_brief(context, pair) for pair in alike)
+        if alike:
+            items.append(
+                words(
+                    f"comparison.many_{verdict}",
+                    count=len(alike),
+                    of=len(pairs),
+                    baseline=context.label(alike[0].baseline),
+                    metric=words.metric(alike[0].metric),
+                    arms=arms,
+                )
+            )
+    return Bullets(tuple(items))
+
+
+def _brief(context: Context, pair: Compared) -> str:
+    """ "cRT (+9.3)", the difference from the baseline."""
+    if pair.paired is None:
+        return context.label(pair.candidate)
+    return f"{context.label(pair.candidate)} ({points(pair.paired.difference.mean, pair.metric)})"
 
 
 def sentence(context: Context, pair: Compared) -> str:
