@@ -11,8 +11,8 @@ from unskew.evaluation.significance import (
     paired_difference,
     t_test_p,
 )
+from unskew.study.parts import Comparison
 from unskew.study.results import StudyResults
-from unskew.study.spec import Comparison
 
 LEVEL = 0.05
 

@@ -15,9 +15,10 @@ from safetensors.numpy import load_file
 
 from unskew.errors import UserError
 from unskew.evaluation.evaluation import Evaluation
+from unskew.study.parts import Arm, Confirmation
 from unskew.study.plan import plan, plan_second_stage
 from unskew.study.shortlist import Shortlist, evaluate_half, load_shortlists
-from unskew.study.spec import Arm, Confirmation, Study
+from unskew.study.spec import Study
 from unskew.training.history import History
 from unskew.training.recipe import Recipe
 from unskew.training.run import FINISHED, RunOutcome, load_evaluation, load_outcome

@@ -16,8 +16,8 @@ from safetensors.numpy import load_file
 from unskew.data.split import stratified_split
 from unskew.errors import UserError
 from unskew.evaluation.evaluation import Evaluation, evaluate_logits
+from unskew.study.parts import Confirmation
 from unskew.study.plan import PlannedRun
-from unskew.study.spec import Confirmation
 from unskew.training.run import FINISHED, load_evaluation, load_outcome, write_whole
 
 Half = Literal["screening", "confirmation"]

@@ -9,8 +9,8 @@ from unskew.report.context import Context
 from unskew.report.document import Block, Heading, Paragraph, Section, Table
 from unskew.report.figures.sweep import Panel, sweep
 from unskew.report.numbers import mean_and_half, over_seeds, setting, share
+from unskew.study.parts import Selection
 from unskew.study.results import StudyResults
-from unskew.study.spec import Selection
 
 
 @dataclass(frozen=True)

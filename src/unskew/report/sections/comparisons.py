@@ -8,7 +8,7 @@ from unskew.report.document import Block, Heading, Section, Table
 from unskew.report.figures.differences import forest
 from unskew.report.figures.style import wrapped
 from unskew.report.numbers import is_share, p_phrase, p_value, points, unsigned
-from unskew.study.spec import Comparison
+from unskew.study.parts import Comparison
 
 
 def comparisons_section(

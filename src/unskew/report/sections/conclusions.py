@@ -9,7 +9,7 @@ from unskew.report.numbers import is_share, p_phrase, points, share, unsigned
 from unskew.report.sections.choice import Chosen, choice_sentence
 from unskew.report.sections.published import claim_sentences, other_data
 from unskew.report.sections.second_stage import Confirmed
-from unskew.study.spec import Comparison
+from unskew.study.parts import Comparison
 
 ENOUGH_FOR_RANKS = 6
 """With fewer seeds 2 / 2^n is above 5 % and no rank test over seeds can show anything."""

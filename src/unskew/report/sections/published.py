@@ -9,7 +9,7 @@ from unskew.report.context import Context
 from unskew.report.document import Block, Bullets, Heading, Paragraph, Section, Table
 from unskew.report.numbers import brackets, is_share, over_seeds, points, share
 from unskew.report.sections.choice import Chosen, value_of
-from unskew.study.spec import Claim, Published
+from unskew.study.parts import Claim, Published
 
 
 def published_section(context: Context, published: Published, choices: list[Chosen]) -> Section:

@@ -9,8 +9,8 @@ from unskew.report.context import Context
 from unskew.report.document import Block, Bullets, Heading, Paragraph, Section, Table
 from unskew.report.numbers import mean_and_half, over_seeds, points
 from unskew.report.sections.comparisons import comparison_figure, comparison_table
+from unskew.study.parts import Comparison
 from unskew.study.results import SecondStage, StudyResults
-from unskew.study.spec import Comparison
 
 FIGURES = ("balanced_accuracy", "minority_accuracy", "majority_accuracy", "worst_class_accuracy")
 
