@@ -37,14 +37,14 @@ class Study(Part):
     name: str = Field(pattern=r"^[A-Za-z0-9_-]+$")
     seeds: int = Field(6, ge=1)
     data: str = "digits"
-    title: Text = {}
-    question: Text = {}
+    title: Text = Field({})
+    question: Text = Field({})
     names: dict[str, str] = Field({}, description="what values are called in labels and titles")
-    recipe: dict[str, Any] = {}
+    recipe: dict[str, Any] = Field({})
     arms: list[ArmTemplate] = Field(min_length=1)
-    selections: list[Selection] = []
-    comparisons: list[Comparison] = []
-    confirmations: list[Confirmation] = []
+    selections: list[Selection] = Field([])
+    comparisons: list[Comparison] = Field([])
+    confirmations: list[Confirmation] = Field([])
     published: Published | None = None
 
     def override(
