@@ -1,104 +1,105 @@
-"""Images per second of a training, ours beside two peers, interleaved in one run.
+"""Images per second of a training, ours beside its peers, interleaved in one run.
 
-    python benchmarks/training.py --model cnn --repeats 5
+    python benchmarks/training.py --model cnn
+    python benchmarks/training.py --model lstm --processes 2 --json
 
-The peers are written as a good user would write them from PyTorch's own documentation: the
-coursework's way (a Dataset that transforms image by image with Pillow, a DataLoader with two
-workers, float32) and a plain loop over a tensor in memory (float32). All train the same network
-with the same recipe on random images; the floor is what the machine's measured matrix rate in
-the format that ours multiplies in would allow, with backward counted as twice the forward.
+Every engine has a process of its own (with `--processes 2`, two of one thread each, as a study
+runs them). They train in turn, some steps each, and medians over the repeats are told. The floor
+is what the machine's matrix rate, measured in the same run in the format that ours multiplies in,
+would allow. Peers that are not installed are left out: see requirements.txt beside this file.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import statistics
-import time
-from collections.abc import Iterator
 
-import numpy as np
 import torch
-from peers import dataloader_steps, plain_steps
+from child import BATCH, Child, Measured
+from engines import ENGINES
+from floor import matrix_rate, products_per_image
 
-from unskew.data.imageset import ImageSet, Splits
-from unskew.models.registry import build
-from unskew.models.summary import summarise
-from unskew.training.recipe import Recipe
-from unskew.training.trainer import Trainer
-
-BATCH = 100
+from unskew.training.precision import resolve
 
 
-def random_splits(count: int) -> Splits:
-    rng = np.random.default_rng(0)
-    names = tuple(map(str, range(10)))
-    pixels = rng.integers(0, 256, (count, 32, 32, 3)).astype(np.uint8)
-    train = ImageSet(pixels, rng.integers(0, 10, count), names)
-    return Splits("random", train, ImageSet(pixels[:100], train.labels[:100], names), "random")
+def started(model: str, processes: int, cores: int, wanted: list[str]) -> dict[str, list[Child]]:
+    """Children by engine; what cannot run is told and left out."""
+    children: dict[str, list[Child]] = {}
+    for engine in wanted:
+        pair = [Child(engine, model, cores // processes) for _ in range(processes)]
+        problems = {problem for child in pair if (problem := child.problem())}
+        if problems:
+            print(f"{engine}: left out ({'; '.join(problems)})")
+            for child in pair:
+                child.end()
+        else:
+            children[engine] = pair
+    return children
 
 
-def our_steps(model: str, splits: Splits) -> Iterator[None]:
-    """One step of ours at each `next`."""
-    trainer = Trainer(Recipe(model=model, epochs=1000, batch_size=BATCH), splits)
-    while True:
-        for _ in trainer.epoch():
-            yield None
-
-
-def rate(steps: Iterator[None], count: int) -> float:
-    """Images per second over `count` steps."""
-    begin = time.perf_counter()
-    for _ in range(count):
-        next(steps)
-    return count * BATCH / (time.perf_counter() - begin)
-
-
-def matrix_rate(dtype: torch.dtype, size: int = 1536, times: int = 8) -> float:
-    """Multiply-adds per second of a square matrix product."""
-    a, b = (torch.randn(size, size).to(dtype) for _ in range(2))
-    a @ b
-    begin = time.perf_counter()
-    for _ in range(times):
-        a @ b
-    return size**3 * times / (time.perf_counter() - begin)
+def measure(children: list[Child], steps: int) -> Measured:
+    """All of an engine's processes at once: the sum of their rates and of their memory."""
+    for child in children:
+        child.ask(steps)
+    found = [child.answer() for child in children]
+    return Measured(sum(f.rate for f in found), sum(f.peak for f in found))
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--model", default="cnn", choices=["cnn", "lstm", "resnet32"])
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--processes", type=int, default=1, help="of each engine, at once")
+    parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--engines", nargs="*", default=list(ENGINES), help="; ".join(ENGINES))
+    parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    splits = random_splits(BATCH * 200)
 
-    ours = our_steps(options.model, splits)
-    engines: dict[str, Iterator[None]] = {
-        "unskew": ours,
-        "plain PyTorch, in memory, float32": plain_steps(options.model, splits.train, BATCH),
-        "Dataset + DataLoader, Pillow, float32": dataloader_steps(
-            options.model, splits.train, BATCH
-        ),
-    }
-    products = 3 * sum(row.multiply_adds for row in summarise(build(options.model, 10)))
-    dtype = Trainer(Recipe(model=options.model), splits).dtype
-    for steps in engines.values():
-        rate(steps, 3)  # warm up
-    measured: dict[str, list[float]] = {name: [] for name in engines}
+    cores = torch.get_num_threads()
+    dtype = resolve("auto", "cpu")
+    children = started(options.model, options.processes, cores, options.engines)
     floors: list[float] = []
+    rates: dict[str, list[float]] = {engine: [] for engine in children}
+    peaks: dict[str, float] = {}
     for _ in range(options.repeats):
-        floors.append(matrix_rate(dtype) / products)
-        for name, steps in engines.items():
-            measured[name].append(rate(steps, options.steps))
-    floor, best = statistics.median(floors), statistics.median(measured["unskew"])
-    print(f"{options.model}, batch {BATCH}, {options.threads} threads, ours in {dtype}")
-    print(f"{'floor (matrix rate)':40}{floor:9,.0f} images/s")
-    for name, rates in measured.items():
-        middle = statistics.median(rates)
+        floors.append(matrix_rate(dtype) / products_per_image(options.model))
+        for engine, pair in children.items():
+            found = measure(pair, options.steps)
+            rates[engine].append(found.rate)
+            peaks[engine] = found.peak
+    for pair in children.values():
+        for child in pair:
+            child.end()
+    floor = statistics.median(floors)
+    medians = {engine: statistics.median(found) for engine, found in rates.items()}
+    ours = medians.get("unskew")
+    if options.json:
         print(
-            f"{name:40}{middle:9,.0f} images/s  {middle / floor:5.0%} of the floor"
-            f"  ours is {best / middle:.2f}x"
+            json.dumps(
+                {
+                    "model": options.model, "batch": BATCH, "cores": cores,
+                    "processes": options.processes, "repeats": options.repeats,
+                    "precision": str(dtype), "floor": floor, "images_per_second": rates,
+                    "peak_mib": peaks,
+                }
+            )
+        )  # fmt: skip
+        return
+    print(
+        f"{options.model}, batch {BATCH}, {options.processes} process(es) on {cores} cores, "
+        f"ours in {dtype}; medians of {options.repeats}"
+    )
+    print(f"{'':32}{'images/s':>10}{'range':>16}{'of floor':>10}{'ours is':>9}{'peak MiB':>10}")
+    print(f"{'floor (matrix rate)':32}{floor:10,.0f}")
+    for engine, middle in medians.items():
+        spread = f"{min(rates[engine]):,.0f}–{max(rates[engine]):,.0f}"
+        ratio = f"{ours / middle:.2f}×" if ours else "–"
+        print(
+            f"{engine:32}{middle:10,.0f}{spread:>16}{middle / floor:10.0%}{ratio:>9}"
+            f"{peaks[engine]:10,.0f}"
         )
 
 
