@@ -33,6 +33,11 @@ def cache_folder(cache: Path | None = None) -> Path:
     return Path(chosen) if chosen else Path(platformdirs.user_cache_dir("unskew"))
 
 
+def images_folder(cache: Path | None = None) -> Path:
+    """Where decoded images lie; there while one is being built."""
+    return cache_folder(cache) / "images"
+
+
 def open_cached(
     key: str,
     name: str,
@@ -54,7 +59,7 @@ def open_cached(
     UserError: the disk is full or the cache folder cannot be written; what was half written
         is removed.
     """
-    root = cache_folder(cache) / "images"
+    root = images_folder(cache)
     digest = hashlib.blake2b(f"{VERSION}\0{key}".encode(), digest_size=10).hexdigest()
     folder = root / digest
     if not (folder / "meta.json").exists():

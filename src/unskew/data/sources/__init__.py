@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
-from unskew.data.cache import open_cached
+from unskew.data.cache import images_folder, open_cached
 from unskew.data.imageset import ImageSet, Splits
 from unskew.errors import UserError
 
@@ -75,7 +75,10 @@ def _open_class_folders(
     name = path.resolve().name if path.is_dir() else archive_stem(path)
 
     def build() -> tuple[ImageSet, ImageSet, list[str]]:
-        return read_class_folders(path, image_size=image_size, strict=strict, progress=progress)
+        return read_class_folders(
+            path, image_size=image_size, strict=strict, progress=progress,
+            scratch=images_folder(cache),
+        )  # fmt: skip
 
     # A strict opening must not be answered by what a lenient one has cached.
     key = f"folders {path.resolve()} {_identity(path)} {image_size} {strict}"

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from unskew.data.decode import NotAnImage, decode, image_format
 from unskew.data.imageset import ImageSet
+from unskew.data.scratch import ScratchImages, select
 from unskew.data.sources.members import Member, members
 from unskew.data.split import stratified_split
 from unskew.errors import UserError
@@ -33,7 +34,7 @@ BLOCK = 512
 class _Pile:
     """What was found for one half, in the order it was read."""
 
-    pixels: list[NDArray[np.uint8]] = field(default_factory=list)
+    pixels: ScratchImages
     classes: list[str] = field(default_factory=list)
 
 
@@ -43,6 +44,7 @@ def read_class_folders(
     image_size: int | None = None,
     strict: bool = False,
     progress: Callable[[str, int, int], None] | None = None,
+    scratch: Path | None = None,
 ) -> tuple[ImageSet, ImageSet, list[str]]:
     """Decode a folder or archive of class folders: (train, test, notes).
 
@@ -54,6 +56,7 @@ def read_class_folders(
         else resizes to 32.
     strict: refuse the first damaged or non-image file instead of skipping and counting it.
     progress: called with (what, done, total).
+    scratch: folder for what is decoded, which may be more than memory holds; None: the system's.
 
     Raises
     ------
@@ -65,7 +68,7 @@ def read_class_folders(
         else (lambda done, total: None)
     )
     size = image_size or _common_size(path)
-    piles: dict[str, _Pile] = {"train": _Pile(), "test": _Pile(), "": _Pile()}
+    piles = {half: _Pile(ScratchImages(scratch)) for half in ("train", "test", "")}
     skipped: list[tuple[str, str]] = []
     for half, name, pixels, why, file in _decoded(members(path, told), size):
         if pixels is None:
@@ -73,9 +76,9 @@ def read_class_folders(
                 raise UserError(f"{path}: {file} is {why}: remove it or leave out --strict")
             skipped.append((file, why))
             continue
-        piles[half].pixels.append(pixels)
+        piles[half].pixels.add(pixels)
         piles[half].classes.append(name)
-    return _assemble(path, piles, size, skipped)
+    return _assemble(path, piles, skipped, scratch)
 
 
 def _decoded(
@@ -127,13 +130,13 @@ def _common_size(path: Path) -> int:
 
 
 def _assemble(
-    path: Path, piles: dict[str, _Pile], size: int, skipped: list[tuple[str, str]]
+    path: Path, piles: dict[str, _Pile], skipped: list[tuple[str, str]], scratch: Path | None
 ) -> tuple[ImageSet, ImageSet, list[str]]:
     notes: list[str] = []
     if skipped:
         file, why = skipped[0]
         notes.append(f"{len(skipped)} files were skipped; the first is {file}: {why}")
-    halves = {half: pile for half, pile in piles.items() if pile.pixels}
+    halves = {half: pile for half, pile in piles.items() if pile.classes}
     if not halves:
         raise UserError(
             f"{path} holds no images in class folders: put them into one folder a class"
@@ -155,7 +158,10 @@ def _assemble(
     else:
         only = next(iter(sets.values()))
         rest, held_out = stratified_split(only.labels, TEST_SHARE, 0, len(names))
-        train, test = only.subset(rest), only.subset(held_out)
+        train, test = (
+            ImageSet(select(only.images, part, scratch), only.labels[part], names)
+            for part in (rest, held_out)
+        )
         notes.append(
             f"there was no test half: a stratified {TEST_SHARE:.0%} ({len(test)} images) was "
             "held out as test images, by seed 0"
@@ -167,12 +173,7 @@ def _assemble(
 def _image_set(pile: _Pile, names: tuple[str, ...]) -> ImageSet:
     index = {name: k for k, name in enumerate(names)}
     labels = np.array([index[name] for name in pile.classes], dtype=np.int64)
-    order = np.arange(len(labels))
-    pixels = np.empty((len(labels), *pile.pixels[0].shape), dtype=np.uint8)
-    for row in order:
-        pixels[row] = pile.pixels[row]
-        pile.pixels[row] = pixels[row]  # lets go of the decoded copy as the array fills
-    return ImageSet(pixels, labels, names)
+    return ImageSet(pile.pixels.array(), labels, names)
 
 
 def _check_counts(path: Path, half: str, images: ImageSet) -> None:
