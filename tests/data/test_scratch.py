@@ -42,6 +42,6 @@ def test_selecting_goes_chunk_by_chunk(tmp_path, monkeypatch):
 def test_a_full_disk_is_an_os_error(tmp_path):
     pile = ScratchImages(tmp_path)
     pile._file.close()
-    pile._file = Path("/dev/full").open("wb", buffering=0)
+    pile._file = Path("/dev/full").open("wb", buffering=0)  # noqa: SIM115
     with pytest.raises(OSError, match="No space"):
         pile.add(IMAGES)

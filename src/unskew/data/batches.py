@@ -12,6 +12,7 @@ from torch import Tensor
 
 from unskew.data.augment import PADDING, flip, pad_and_crop
 from unskew.data.imageset import ImageSet
+from unskew.data.readahead import Readahead
 from unskew.kernels.batch import batch, can_batch
 
 
@@ -65,12 +66,15 @@ class Batches:
         self, view: View, mean: NDArray[np.float32], std: NDArray[np.float32], device: str = "cpu"
     ) -> None:
         self.device = torch.device(device)
+        self._readahead: Readahead | None
         if self.device.type == "cpu":
             self._pixels = _as_tensor(view.images.images)
             self._positions = torch.from_numpy(view.positions)
+            self._readahead = Readahead(view.images.images)
         else:
             self._pixels = torch.from_numpy(view.images.images[view.positions]).to(device)
             self._positions = torch.arange(len(view), device=device)
+            self._readahead = None
         self.labels = torch.from_numpy(view.labels).to(device)
         self._mean = torch.from_numpy(mean).to(device)
         self._scale = torch.from_numpy(1 / std).to(device)
@@ -99,6 +103,11 @@ class Batches:
         if flips is not None:
             images = flip(images, flips)
         return images if shifts is None else pad_and_crop(images, shifts)
+
+    def ahead(self, indices: Tensor) -> None:
+        """Images that will be wanted soon, int64 (n,): fetched meanwhile if the disk is slow."""
+        if self._readahead is not None:
+            self._readahead(self._positions[indices].numpy())
 
 
 def _as_tensor(pixels: NDArray[np.uint8]) -> Tensor:

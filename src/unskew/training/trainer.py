@@ -33,6 +33,8 @@ from unskew.training.stages import enter_stage, hold_frozen, rest_stem
 from unskew.training.state import Position, TrainingState
 from unskew.training.whitening import fit_whitening
 
+AHEAD = 4
+"""Steps from the one whose images are read ahead, where they come from the disk."""
 REPORT_EVERY = 25
 """Steps between looks at the loss. A look waits for the device, so it is not taken each step."""
 
@@ -156,6 +158,8 @@ class Trainer:
                 position.step * self.recipe.batch_size, (position.step + 1) * self.recipe.batch_size
             )
             batch = self._batch(indices, copies, partners, cut, augmentations, epoch)
+            later = AHEAD * self.recipe.batch_size
+            self.train_batches.ahead(indices[cut.start + later : cut.stop + later])
             self._set_rate(position.epoch * steps + position.step, steps)
             loss, right = self._step(batch, criterion, epoch)
             self._losses.append(loss)
