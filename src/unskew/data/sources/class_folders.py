@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import islice
+from functools import cache
+from itertools import chain, islice
 from os import cpu_count
 from pathlib import Path
 
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unskew.data.decode import NotAnImage, decode, image_format
+from unskew.data.hashes import hashes
 from unskew.data.imageset import ImageSet
 from unskew.data.scratch import ScratchImages, select
 from unskew.data.sources.members import Member, members
@@ -26,8 +27,12 @@ TEST_SHARE = 0.2
 KEEP_SIZE = 64
 """Images that all have one square size up to this are taken as they are; others are resized."""
 DEFAULT_SIZE = 32
+FIRST = 32
+"""Files that are looked at to find the images' common size."""
 BLOCK = 512
 """Files that are decoded together, so that memory holds a block of files and not the archive."""
+TASK = 64
+"""Files of a block that one thread decodes in one go."""
 
 
 @dataclass
@@ -67,56 +72,64 @@ def read_class_folders(
         if progress
         else (lambda done, total: None)
     )
-    size = image_size or _common_size(path)
+    found = (member for member in members(path, told) if len(member.parts) >= 2)
+    first = list(islice(found, FIRST))
+    size = image_size or _common_size(first)
     piles = {half: _Pile(ScratchImages(scratch)) for half in ("train", "test", "")}
     skipped: list[tuple[str, str]] = []
-    for half, name, pixels, why, file in _decoded(members(path, told), size):
-        if pixels is None:
-            if strict:
-                raise UserError(f"{path}: {file} is {why}: remove it or leave out --strict")
-            skipped.append((file, why))
-            continue
-        piles[half].pixels.add(pixels)
-        piles[half].classes.append(name)
+    for block in _decoded(chain(first, found), size):
+        together: dict[str, list[NDArray[np.uint8]]] = {}
+        for member, pixels, why in block:
+            if pixels is None:
+                file = "/".join(member.parts)
+                if strict:
+                    raise UserError(f"{path}: {file} is {why}: remove it or leave out --strict")
+                skipped.append((file, why))
+                continue
+            half, name = _place(member.parts[:-1])
+            together.setdefault(half, []).append(pixels)
+            piles[half].classes.append(name)
+        for half, images in together.items():
+            piles[half].pixels.add(np.stack(images))
     return _assemble(path, piles, skipped, scratch)
 
 
-def _decoded(
-    found: Iterable[Member], size: int
-) -> Iterator[tuple[str, str, NDArray[np.uint8] | None, str, str]]:
-    """(half, class, pixels or None, why not, file) of every file that lies in a class folder."""
-    stream = (m for m in found if len(m.parts) >= 2)
+Decoded = tuple[Member, NDArray[np.uint8] | None, str]
+"""A file, its pixels or None, and why it has none."""
+
+
+def _decoded(found: Iterator[Member], size: int) -> Iterator[list[Decoded]]:
+    """The files in their order, block by block, decoded on all cores."""
     with ThreadPoolExecutor(cpu_count()) as pool:
-        while block := list(islice(stream, BLOCK)):
-            for member, (pixels, why) in zip(
-                block, pool.map(lambda m: _decode(m, size), block, chunksize=64), strict=True
-            ):
-                half, name = _place(member.parts)
-                yield half, name, pixels, why, "/".join(member.parts)
+        while block := list(islice(found, BLOCK)):
+            # A task each file would cost about as much as decoding it.
+            parts = [block[begin : begin + TASK] for begin in range(0, len(block), TASK)]
+            yield from pool.map(lambda part: [_decode(m, size) for m in part], parts)
 
 
-def _decode(member: Member, size: int) -> tuple[NDArray[np.uint8] | None, str]:
+def _decode(member: Member, size: int) -> Decoded:
     if member.data is None:
-        return None, "larger than any photo"
+        return member, None, "larger than any photo"
     try:
-        return decode(member.data, size), ""
+        return member, decode(member.data, size), ""
     except NotAnImage as error:
-        return None, str(error)
+        return member, None, str(error)
 
 
-def _place(parts: tuple[str, ...]) -> tuple[str, str]:
-    """(half, class) of a path: the class is the folder the file lies in."""
-    above = [part.lower() for part in parts[:-2]]
+@cache
+def _place(folders: tuple[str, ...]) -> tuple[str, str]:
+    """(half, class) of the folders above a file: the class is the one that it lies in."""
+    above = [part.lower() for part in folders[:-1]]
     for half, spellings in (("train", TRAIN), ("test", TEST)):
         if any(part in spellings for part in above):
-            return half, parts[-2]
-    return "", parts[-2]
+            return half, folders[-1]
+    return "", folders[-1]
 
 
-def _common_size(path: Path) -> int:
+def _common_size(first: Iterable[Member]) -> int:
     """The square size that the first images share, if small; the default otherwise."""
     sizes: Counter[tuple[int, ...]] = Counter()
-    for member in islice((m for m in members(path) if m.data), 32):
+    for member in first:
         if member.data and image_format(member.data):
             try:
                 sizes[decode(member.data).shape[:2]] += 1
@@ -192,12 +205,11 @@ def _check_counts(path: Path, half: str, images: ImageSet) -> None:
 
 def _shared_images(train: ImageSet, test: ImageSet) -> list[str]:
     """A note if test images are, pixel for pixel, among the training images."""
-
-    def digests(images: ImageSet) -> list[bytes]:
-        return [hashlib.blake2b(image, digest_size=16).digest() for image in images.images]
-
-    seen = set(digests(train))
-    shared = sum(digest in seen for digest in digests(test))
+    ours, theirs = hashes(train.images), hashes(test.images)
+    shared = 0
+    for position in np.flatnonzero(np.isin(theirs, ours)):
+        alike = np.flatnonzero(ours == theirs[position])
+        shared += any(np.array_equal(test.images[position], train.images[k]) for k in alike)
     if not shared:
         return []
     return [
