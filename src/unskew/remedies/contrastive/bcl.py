@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from unskew.data.transfer import moved
 from unskew.remedies.base import Batch, ExampleLoss, Facts, Remedy
 from unskew.remedies.contrastive.colour import jitter
 from unskew.remedies.counts import at_least_one
@@ -61,7 +62,9 @@ class BalancedContrastive(Remedy):
         log_prior = torch.from_numpy(np.log(counts / counts.sum())).float()
 
         def compensated(logits: Tensor, labels: Tensor) -> Tensor:
-            return F.cross_entropy(logits + log_prior.to(logits), labels, reduction="none")
+            return F.cross_entropy(
+                logits + moved(log_prior, logits, logits.dtype), labels, reduction="none"
+            )
 
         return compensated
 

@@ -6,6 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from unskew.data.transfer import moved
+
 
 def jitter(images: Tensor, strength: float, grey: float, rng: np.random.Generator) -> Tensor:
     """Brightness, contrast and saturation of each image changed at random, some made grey.
@@ -22,8 +24,8 @@ def jitter(images: Tensor, strength: float, grey: float, rng: np.random.Generato
     """
     count = len(images)
     draws = rng.uniform(-strength, strength, (3, count)).astype(np.float32)
-    shift, contrast, saturation = torch.from_numpy(draws).to(images.device)[:, :, None, None, None]
-    colourless = torch.from_numpy(rng.random(count) < grey).to(images.device)
+    shift, contrast, saturation = moved(torch.from_numpy(draws), images)[:, :, None, None, None]
+    colourless = moved(torch.from_numpy(rng.random(count) < grey), images)
     saturation = (1 + saturation).masked_fill(colourless[:, None, None, None], 0.0)
     brightness = images.mean(dim=1, keepdim=True)
     images = torch.lerp(brightness, images, saturation)

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from unskew.data.transfer import moved
 from unskew.errors import UserError
 from unskew.remedies.base import Batch, Draw, Facts, Remedy
 from unskew.remedies.counts import at_least_one, weights_of_mean_one
@@ -106,7 +107,7 @@ class GLMC(Remedy):
         plain = auxiliary["classifier"](features)
         logits = network.classifier(features)  # type: ignore[operator]
         weights = weights_of_mean_one(at_least_one(facts) ** -self.label_power, facts)
-        weights = weights.to(logits.device)
+        weights = moved(weights, logits)
         balanced = criterion(plain[:count], batch) + criterion(plain[count:], batch)
         rebalanced = _weighted(logits[:count], batch, weights) + _weighted(
             logits[count:], batch, weights

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from unskew.data.transfer import moved
 from unskew.remedies.base import ExampleLoss, Facts
 from unskew.remedies.counts import at_least_one
 
@@ -24,9 +25,8 @@ def adjusted_cross_entropy(facts: Facts, gamma: float, tau: float) -> ExampleLos
     shift = _tensor(tau * np.log(counts / counts.sum()))
 
     def loss(logits: Tensor, labels: Tensor) -> Tensor:
-        return F.cross_entropy(
-            logits * scale.to(logits) + shift.to(logits), labels, reduction="none"
-        )
+        by, to = (moved(constant, logits, logits.dtype) for constant in (scale, shift))
+        return F.cross_entropy(logits * by + to, labels, reduction="none")
 
     return loss
 

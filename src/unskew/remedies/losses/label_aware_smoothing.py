@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from unskew.data.transfer import moved
 from unskew.remedies.base import ExampleLoss, Facts, Remedy
 from unskew.remedies.options import option
 
@@ -55,7 +56,7 @@ class LabelAwareSmoothing(Remedy):
         others = facts.num_classes - 1
 
         def loss(logits: Tensor, labels: Tensor) -> Tensor:
-            amount = smoothing.to(logits)[labels]
+            amount = moved(smoothing, logits, logits.dtype)[labels]
             surprise = -F.log_softmax(logits, dim=1)
             own = surprise.gather(1, labels[:, None]).squeeze(1)
             rest = surprise.sum(dim=1) - own

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from unskew.data.transfer import moved
 from unskew.remedies.base import ExampleLoss, Facts, Remedy
 from unskew.remedies.classifiers import NormalisedClassifier
 from unskew.remedies.counts import at_least_one
@@ -48,6 +49,8 @@ class LDAM(Remedy):
 
         def loss(logits: Tensor, labels: Tensor) -> Tensor:
             own = F.one_hot(labels, logits.shape[1]).to(logits)
-            return F.cross_entropy(logits - own * margins.to(logits), labels, reduction="none")
+            return F.cross_entropy(
+                logits - own * moved(margins, logits, logits.dtype), labels, reduction="none"
+            )
 
         return loss

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from unskew.data.transfer import moved
 from unskew.remedies.base import Batch, ExampleLoss, Facts, Remedy
 from unskew.remedies.options import option
 
@@ -47,7 +48,7 @@ class SoftmaxEqualisation(Remedy):
 
     def transform(self, batch: Batch, facts: Facts, rng: np.random.Generator) -> Batch:
         drawn = rng.random((len(batch.labels), facts.num_classes)) < self.gamma
-        return batch.with_(noise=torch.from_numpy(drawn).to(batch.labels.device))
+        return batch.with_(noise=moved(torch.from_numpy(drawn), batch.labels))
 
     def objective(
         self,
@@ -60,7 +61,7 @@ class SoftmaxEqualisation(Remedy):
     ) -> tuple[Tensor, Tensor]:
         logits = network(batch.images)
         assert batch.noise is not None
-        spared = batch.noise & self.rare(facts).to(logits.device)
+        spared = batch.noise & moved(self.rare(facts), logits)
         spared = spared.scatter(1, batch.labels[:, None], False)
         if batch.other_labels is not None:
             spared = spared.scatter(1, batch.other_labels[:, None], False)

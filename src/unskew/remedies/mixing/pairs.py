@@ -8,12 +8,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from unskew.data.transfer import moved
 from unskew.remedies.base import Batch
 
 
 def partners(batch: Batch, rng: np.random.Generator) -> Tensor:
     """A random permutation of the batch, int64 (B,), on its device."""
-    return torch.from_numpy(rng.permutation(len(batch.labels))).to(batch.labels.device)
+    return moved(torch.from_numpy(rng.permutation(len(batch.labels))), batch.labels)
 
 
 def blend(first: Tensor, second: Tensor, lam: float) -> Tensor:

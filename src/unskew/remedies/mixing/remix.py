@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from unskew.data.transfer import moved
 from unskew.remedies.base import Batch, Facts, Remedy
 from unskew.remedies.mixing.pairs import blend, partners, shares
 from unskew.remedies.options import option
@@ -37,7 +38,7 @@ class Remix(Remedy):
     def transform(self, batch: Batch, facts: Facts, rng: np.random.Generator) -> Batch:
         lam = float(rng.beta(self.alpha, self.alpha))
         other = partners(batch, rng)
-        counts = torch.from_numpy(facts.counts).to(batch.labels.device)
+        counts = moved(torch.from_numpy(facts.counts), batch.labels)
         own, others = counts[batch.labels], counts[batch.labels[other]]
         # Products instead of ratios: exact in integers but for κ.
         give = (own >= self.kappa * others) & (lam < self.tau)

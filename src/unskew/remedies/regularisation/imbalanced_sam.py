@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from unskew.data.transfer import moved
 from unskew.errors import UserError
 from unskew.remedies.base import Backward, Facts, Remedy
 from unskew.remedies.options import option
@@ -53,8 +54,7 @@ class ImbalancedSAM(Remedy):
     def update(
         self, backward: Backward, optimizer: torch.optim.Optimizer, network: nn.Module, facts: Facts
     ) -> Tensor:
-        device = next(network.parameters()).device
-        tail = self._tail(facts).to(device)
+        tail = moved(self._tail(facts), next(network.parameters()))
         loss = backward(~tail)
         head = {p: p.grad.clone() for p in optimised(optimizer) if p.grad is not None}
         with statistics_held(network):

@@ -1,0 +1,23 @@
+"""Small tensors on their way to an accelerator."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def moved(tensor: Tensor, like: Tensor, dtype: torch.dtype | None = None) -> Tensor:
+    """The tensor on the device of `like`, without waiting for it.
+
+    A plain copy from ordinary memory to a GPU waits until all work before it is done; one from
+    page-locked memory takes its place in the queue like any other kernel. PyTorch keeps the
+    page-locked block until the copy is done. On the CPU this is `Tensor.to`.
+
+    Parameters
+    ----------
+    dtype: to convert to; None keeps the tensor's own.
+    """
+    wanted = tensor.dtype if dtype is None else dtype
+    if like.is_cuda and not tensor.is_cuda:
+        return tensor.to(wanted).pin_memory().to(like.device, non_blocking=True)
+    return tensor.to(like.device, wanted)
