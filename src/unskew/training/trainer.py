@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from unskew.data.batches import Batches
 from unskew.data.imageset import Splits
 from unskew.data.normalise import channel_statistics
-from unskew.data.policy import EpochAugmentation
-from unskew.data.randomness import stream
 from unskew.errors import UserError
 from unskew.models.registry import build
-from unskew.remedies.base import Batch, Draw, Facts, Remedy, Stage
+from unskew.remedies.base import Batch, Facts, Remedy, Stage
 from unskew.remedies.registry import make_remedy
 from unskew.training.checkpoint import State
 from unskew.training.criterion import Criterion
 from unskew.training.divergence import check_losses
 from unskew.training.engine import use_kernels
+from unskew.training.epoch import Epoch
 from unskew.training.events import EpochBegan, EpochEnded, Event, StepsDone
 from unskew.training.history import EpochRecord
 from unskew.training.optimisation import group_rates, make_optimizer
@@ -33,8 +31,6 @@ from unskew.training.stages import enter_stage, hold_frozen, rest_stem
 from unskew.training.state import Position, TrainingState
 from unskew.training.whitening import fit_whitening
 
-AHEAD = 4
-"""Steps from the one whose images are read ahead, where they come from the disk."""
 REPORT_EVERY = 25
 """Steps between looks at the loss. A look waits for the device, so it is not taken each step."""
 
@@ -137,44 +133,25 @@ class Trainer:
 
     def epoch(self, listen: Callable[[Event], None] = lambda event: None) -> Iterator[int]:
         """Train what is left of the current epoch, yielding the steps done after each step."""
-        position, stage = self.state.position, self._stage
-        epoch = len(self.state.history.epochs)
-        draw = self._draw(epoch)
-        indices = torch.from_numpy(draw.indices).to(self.device)
-        copies = None if draw.copies is None else torch.from_numpy(draw.copies).to(self.device)
-        partners = (
-            None if draw.partners is None else torch.from_numpy(draw.partners).to(self.device)
-        )
-        augmentations = self._augmentations(draw, epoch)
-        criterion = self._criterion(epoch)
-        steps = self._steps(len(indices))
-        listen(EpochBegan(epoch + 1, sum(s.epochs for s in self.stages), steps))
-        hold_frozen(self.state.network, stage)
-        rest_stem(self.state.network, self.recipe.stem_epochs, position.epoch)
-
+        position, epoch = self.state.position, self.begin_epoch(listen)
+        number = len(self.state.history.epochs)
         mark = time.perf_counter()
-        while position.step < steps and not self._out_of_steps():
-            cut = slice(
-                position.step * self.recipe.batch_size, (position.step + 1) * self.recipe.batch_size
-            )
-            batch = self._batch(indices, copies, partners, cut, augmentations, epoch)
-            later = AHEAD * self.recipe.batch_size
-            self.train_batches.ahead(indices[cut.start + later : cut.stop + later])
-            self._set_rate(position.epoch * steps + position.step, steps)
-            loss, right = self._step(batch, criterion, epoch)
+        while position.step < epoch.steps and not self._out_of_steps():
+            batch = epoch.batch(position.step)
+            self._set_rates(epoch.steps)
+            loss, right = self._step(batch, epoch.criterion, number)
             self._losses.append(loss)
             self._right += right
             position.step += 1
             position.seen += len(batch.labels)
-            if position.step % REPORT_EVERY == 0 or position.step == steps:
+            if position.step % REPORT_EVERY == 0 or position.step == epoch.steps:
                 self._settle()
                 mark = self._clock(mark)
-                loss_now = self.state.history.losses[-1]
-                listen(StepsDone(position.step, steps, loss_now, position.rate))
+                self.tell(listen, epoch.steps)
             yield position.step
         self._settle()
         self._clock(mark)
-        self._end_epoch(listen)
+        self.end_epoch(predict_logits(self.state.network, self.judged_batches, self.dtype), listen)
 
     def _step(self, batch: Batch, criterion: Criterion, epoch: int) -> tuple[Tensor, Tensor]:
         """One optimiser step; (loss, images classified right), both on the device."""
@@ -200,87 +177,21 @@ class Trainer:
         assert right is not None
         return loss, right
 
-    # -- what an epoch and a batch are made of ------------------------------------------------
-
-    def _draw(self, epoch: int) -> Draw:
-        rng = stream(self.recipe.seed, "order", epoch)
-        drawn = self._remedy.draw(self.facts, epoch, rng)
-        return drawn or Draw(rng.permutation(len(self.facts.labels)).astype(np.int64))
-
-    def _augmentations(self, draw: Draw, epoch: int) -> list[EpochAugmentation]:
-        """One for every view of the drawn images, then for every view of their partners."""
-        recipe, views = self.recipe, 1 + self._remedy.views
-        shown = [draw.indices] * views
-        if draw.partners is not None:
-            shown += [draw.partners] * views
-        return [
-            EpochAugmentation(
-                recipe.augmentation, recipe.seed, epoch, len(indices), view, self.device,
-                indices if recipe.alternate_flips else None,
-            )
-            for view, indices in enumerate(shown)
-        ]  # fmt: skip
-
-    def _steps(self, shown: int) -> int:
-        """Batches an epoch; a last batch of one image is left out, BatchNorm cannot take it."""
-        full, rest = divmod(shown, self.recipe.batch_size)
-        if self.recipe.drop_last and full:
-            return full
-        return full + (rest > 1)
-
-    def _batch(
-        self,
-        indices: Tensor,
-        copies: Tensor | None,
-        partners: Tensor | None,
-        cut: slice,
-        augmentations: list[EpochAugmentation],
-        epoch: int,
-    ) -> Batch:
-        if partners is None:
-            batch = self._augmented(indices, cut, augmentations)
-        else:
-            half = len(augmentations) // 2
-            batch = self._augmented(indices, cut, augmentations[:half])
-            batch = batch.with_(partners=self._augmented(partners, cut, augmentations[half:]))
-        if copies is not None:
-            batch = batch.with_(copies=copies[cut])
-        step = self.state.position.step
-        rng = stream(self.recipe.seed, f"transform {epoch}", step)
-        return self._remedy.transform(batch, self.facts, rng)
-
-    def _augmented(
-        self, indices: Tensor, cut: slice, augmentations: list[EpochAugmentation]
-    ) -> Batch:
-        chosen = indices[cut]
-        images, *views = (
-            augmentation(self.train_batches, chosen, cut) for augmentation in augmentations
-        )
-        return Batch(images, self.train_batches.labels[chosen], chosen, views=tuple(views))
-
-    def _criterion(self, epoch: int) -> Criterion:
-        weights = self._remedy.class_weights(self.facts, epoch)
-        return Criterion(
-            self._remedy.loss(self.facts, epoch),
-            None if weights is None else weights.to(self.device),
-            self.recipe.label_smoothing,
-        )
-
     # -- bookkeeping --------------------------------------------------------------------------
 
-    def _set_rate(self, step: int, steps: int) -> None:
-        rates = group_rates(self.state.optimizer, self.recipe, self._stage, step, steps)
-        for group, rate in zip(self.state.optimizer.param_groups, rates, strict=True):
+    def _set_rates(self, steps: int) -> None:
+        groups = self.state.optimizer.param_groups
+        for group, rate in zip(groups, self.rates(steps), strict=True):
             group["lr"] = rate
 
     def _settle(self) -> None:
         """Fetch what is still on the device into the state; stop if the loss has gone wrong."""
+        losses, right = [], 0
         if self._losses:
-            self.state.history.losses += torch.stack(self._losses).tolist()
-            self.state.position.correct += int(self._right)
+            losses, right = torch.stack(self._losses).tolist(), int(self._right)
             self._losses.clear()
             self._right.zero_()
-        check_losses(self.state.history.losses)
+        self.record(losses, right)
 
     def _clock(self, mark: float) -> float:
         now = time.perf_counter()
@@ -291,9 +202,56 @@ class Trainer:
         limit = self.recipe.max_steps
         return limit is not None and len(self.state.history.losses) + len(self._losses) >= limit
 
-    def _end_epoch(self, listen: Callable[[Event], None]) -> None:
+    # -- what a run does beside its steps, for `Replicas` as well ------------------------------
+
+    def begin_epoch(self, listen: Callable[[Event], None] = lambda event: None) -> Epoch:
+        """Draw the current epoch, and put the network into the mode that it trains in."""
+        state, stage = self.state, self._stage
+        number = len(state.history.epochs)
+        epoch = Epoch(self.recipe, self._remedy, self.facts, self.train_batches, number)
+        listen(EpochBegan(number + 1, sum(s.epochs for s in self.stages), epoch.steps))
+        hold_frozen(state.network, stage)
+        rest_stem(state.network, self.recipe.stem_epochs, state.position.epoch)
+        return epoch
+
+    def rates(self, steps: int) -> list[float]:
+        """The next step's learning rate of each of the optimiser's groups.
+
+        Parameters
+        ----------
+        steps: of the epoch.
+        """
+        position = self.state.position
+        step = position.epoch * steps + position.step
+        return group_rates(self.state.optimizer, self.recipe, self._stage, step, steps)
+
+    def record(self, losses: Sequence[float], right: int) -> None:
+        """Take in the losses of the latest steps and how many images they classified right.
+
+        Raises
+        ------
+        Diverged: the loss is no longer finite, or has grown far beyond where it began.
+        """
+        self.state.history.losses += losses
+        self.state.position.correct += right
+        check_losses(self.state.history.losses)
+
+    def tell(self, listen: Callable[[Event], None], steps: int) -> None:
+        """Announce how far the epoch is."""
+        position = self.state.position
+        loss = self.state.history.losses[-1]
+        listen(StepsDone(position.step, steps, loss, position.rate))
+
+    def end_epoch(
+        self, logits: Tensor, listen: Callable[[Event], None] = lambda event: None
+    ) -> None:
+        """Note how the epoch went and move on to the next one, or the next stage.
+
+        Parameters
+        ----------
+        logits: float (N, K), of the images that the run is judged by.
+        """
         position, history = self.state.position, self.state.history
-        logits = predict_logits(self.state.network, self.judged_batches, self.dtype)
         right = (logits.argmax(dim=1) == self.judged_batches.labels).float().mean()
         losses = history.losses[-position.step :]
         record = EpochRecord(
