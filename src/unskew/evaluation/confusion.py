@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from unskew.evaluation.priors import over_present
+
 
 def confusion_matrix(
     truth: NDArray[np.int64], predicted: NDArray[np.int64], num_classes: int
@@ -46,7 +48,10 @@ def accuracy_under_prior(confusion: NDArray[np.int64], prior: NDArray[np.float64
     Parameters
     ----------
     prior: float64 (K,), non-negative; scaled to sum to 1 over the classes that have images.
+
+    Raises
+    ------
+    ValueError: the prior gives no weight to any class that has images.
     """
     recall = per_class(confusion)[0]
-    weight = np.where(np.isnan(recall), 0, prior)
-    return float(np.nansum(weight * recall) / weight.sum())
+    return float(np.nansum(over_present(prior, confusion.sum(axis=1)) * recall))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from unskew.evaluation import calibration, groups
-from unskew.evaluation.confusion import confusion_matrix, per_class
+from unskew.evaluation.confusion import accuracy_under_prior, confusion_matrix, per_class
 from unskew.evaluation.probabilities import softmax
 from unskew.evaluation.ranking import auroc_one_vs_rest
 
@@ -66,6 +66,21 @@ class Evaluation:
     ece: float
     classwise_ece: float
     auroc: tuple[float | None, ...]
+
+    @property
+    def mean_auroc(self) -> float | None:
+        """Mean of the classes' areas that are defined; None if none is."""
+        known = [area for area in self.auroc if area is not None]
+        return sum(known) / len(known) if known else None
+
+    def accuracy_under(self, prior: ArrayLike) -> float:
+        """Accuracy to expect where the classes come with another prior, float (K,).
+
+        Raises
+        ------
+        ValueError: the prior gives no weight to any class that has images.
+        """
+        return accuracy_under_prior(np.array(self.confusion), np.asarray(prior, dtype=np.float64))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as `from_dict` takes them."""
