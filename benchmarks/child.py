@@ -1,52 +1,44 @@
-"""One engine in a process of its own, so that none sets another's threads or memory."""
+"""Processes that measure when asked, so that no engine sets another's threads or memory."""
 
 from __future__ import annotations
 
 import multiprocessing
 import os
-import resource
-import time
-from dataclasses import dataclass
+from collections.abc import Callable
 from multiprocessing.connection import Connection
+from typing import Any
 
-import numpy as np
-from engines import BATCH, start
-
-IMAGES = 20_000
-"""Random ones: speed does not depend on what is seen."""
-
-
-@dataclass(frozen=True)
-class Measured:
-    """Images per second over some steps, and the process's largest memory so far, in MiB."""
-
-    rate: float
-    peak: float
+Ready = Callable[[int], Any]
+"""Does so many steps and gives what they took."""
 
 
 class Child:
-    """A process that trains when asked."""
+    """A process of so many threads.
 
-    def __init__(self, engine: str, model: str, threads: int) -> None:
+    Parameters
+    ----------
+    prepare: called in the process with `arguments`; what it returns serves each `ask`.
+    """
+
+    def __init__(self, threads: int, prepare: Callable[..., Ready], *arguments: Any) -> None:
         context = multiprocessing.get_context("spawn")
         self._connection, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs, engine, model, threads))
+        self._process = context.Process(target=_serve, args=(theirs, threads, prepare, arguments))
         self._process.start()
         theirs.close()
 
     def problem(self) -> str | None:
-        """Why the engine cannot run, or None; waits until it is ready."""
+        """Why it cannot measure, or None; waits until it is ready."""
         answer: str | None = self._connection.recv()
         return answer
 
     def ask(self, steps: int) -> None:
-        """Begin to train so many steps."""
+        """Begin so many steps."""
         self._connection.send(steps)
 
-    def answer(self) -> Measured:
+    def answer(self) -> Any:
         """What they took."""
-        measured: Measured = self._connection.recv()
-        return measured
+        return self._connection.recv()
 
     def end(self) -> None:
         """Stop the process."""
@@ -55,7 +47,16 @@ class Child:
         self._process.join()
 
 
-def _serve(connection: Connection, engine: str, model: str, threads: int) -> None:
+def at_once(children: list[Child], steps: int) -> list[Any]:
+    """Let all begin together, and wait for every answer."""
+    for child in children:
+        child.ask(steps)
+    return [child.answer() for child in children]
+
+
+def _serve(
+    connection: Connection, threads: int, prepare: Callable[..., Ready], arguments: Any
+) -> None:
     cores = sorted(os.sched_getaffinity(0))
     if threads < len(cores):
         # TensorFlow and JAX take every core that they see, whatever they are told.
@@ -66,21 +67,13 @@ def _serve(connection: Connection, engine: str, model: str, threads: int) -> Non
         import torch
 
         torch.set_num_threads(threads)
-        rng = np.random.default_rng(0)
-        images = rng.integers(0, 256, (IMAGES, 32, 32, 3), dtype=np.uint8)
-        steps = start(engine, model, images, rng.integers(0, 10, IMAGES))
-        steps.send(3)  # what compiles compiles now
+        ready = prepare(*arguments)
     except ImportError as error:
         connection.send(str(error))
         return
     connection.send(None)
     try:
         while True:
-            wanted: int = connection.recv()
-            begin = time.perf_counter()
-            steps.send(wanted)
-            seconds = time.perf_counter() - begin
-            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-            connection.send(Measured(wanted * BATCH / seconds, peak))
+            connection.send(ready(connection.recv()))
     except EOFError:
         return
