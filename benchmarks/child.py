@@ -41,8 +41,9 @@ class Child:
         return self._connection.recv()
 
     def end(self) -> None:
-        """Stop the process."""
+        """Let the process go, so that it can end its own, or stop it."""
         self._connection.close()
+        self._process.join(timeout=5)
         self._process.terminate()
         self._process.join()
 
