@@ -7,6 +7,7 @@ from unskew.report.compared import compare
 from unskew.report.context import Context
 from unskew.report.document import Block, Document, Paragraph, Section
 from unskew.report.figures.style import styled
+from unskew.report.sections.calibration import calibration_section
 from unskew.report.sections.choice import choice_section, make_choices
 from unskew.report.sections.classes import classes_section, confusion_section
 from unskew.report.sections.comparisons import comparisons_section
@@ -14,6 +15,7 @@ from unskew.report.sections.conclusions import conclusions_section
 from unskew.report.sections.data import data_section
 from unskew.report.sections.method import method_section
 from unskew.report.sections.networks import networks_section
+from unskew.report.sections.priors import priors_section
 from unskew.report.sections.published import published_section
 from unskew.report.sections.results import curves_section, results_section
 from unskew.report.sections.second_stage import confirm, second_stage_section
@@ -37,6 +39,8 @@ def compose(context: Context) -> Document:
             comparisons_section(context, compared),
             classes_section(context),
             confusion_section(context),
+            priors_section(context),
+            calibration_section(context),
             choice_section(context, choices),
         ]
         if study.published:

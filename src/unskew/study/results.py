@@ -1,4 +1,4 @@
-"""A study's folder as numbers to compare; nothing is trained and no weights are read."""
+"""A study's folder as numbers to compare; nothing is trained."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from unskew.errors import UserError
 from unskew.evaluation.evaluation import Evaluation
 from unskew.study.parts import Arm, Confirmation
 from unskew.study.plan import plan, plan_second_stage
-from unskew.study.shortlist import Shortlist, evaluate_half, load_shortlists
+from unskew.study.shortlist import Shortlist, adjusted_logits, evaluate_half, load_shortlists
 from unskew.study.spec import Study
 from unskew.training.history import History
 from unskew.training.recipe import Recipe
@@ -26,12 +26,30 @@ from unskew.training.run import FINISHED, RunOutcome, load_evaluation, load_outc
 
 @dataclass(frozen=True)
 class RunResult:
-    """One run that is over; a diverged one has no evaluation."""
+    """One run that is over; a diverged one has no evaluation.
+
+    Attributes
+    ----------
+    folder: where its files lie; logits and weights, which are large, are read when asked for.
+    """
 
     recipe: Recipe
     outcome: RunOutcome
     history: History
     evaluation: Evaluation | None
+    folder: Path
+
+    def logits(self) -> tuple[NDArray[np.float32], NDArray[np.int64]] | None:
+        """Logits after any adjustment, float32 (N, K), and labels, int64 (N,), of all images that
+        the run was judged by; None where the file is not kept or the run diverged.
+
+        Raises
+        ------
+        UserError: the file is damaged.
+        """
+        if self.evaluation is None or not (self.folder / "logits.safetensors").exists():
+            return None
+        return adjusted_logits(self.folder)
 
     def figure(self, metric: str) -> float | None:
         """A figure by its name: any number of the evaluation, "final_train_loss",
@@ -196,4 +214,4 @@ def _load_run(
     if outcome is None:
         return None
     evaluation = judge(folder) if outcome.outcome == FINISHED else None
-    return RunResult(recipe, outcome, History.load(folder), evaluation)
+    return RunResult(recipe, outcome, History.load(folder), evaluation, folder)

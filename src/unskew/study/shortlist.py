@@ -112,7 +112,7 @@ def evaluate_half(folder: Path, half: Half) -> Evaluation:
     ------
     UserError: the run's logits are missing or damaged.
     """
-    logits, labels = _adjusted_logits(folder)
+    logits, labels = adjusted_logits(folder)
     whole = load_evaluation(folder)
     first, second = stratified_split(labels, 0.5, SPLIT_SEED, len(whole.class_names))
     shown = first if half == "screening" else second
@@ -154,8 +154,13 @@ def load_shortlists(out: Path) -> dict[str, Shortlist]:
         raise UserError(f"{path} is damaged: delete it and run the study again") from None
 
 
-def _adjusted_logits(folder: Path) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Logits after any adjustment, float32 (N, K), and labels, int64 (N,)."""
+def adjusted_logits(folder: Path) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """A finished run's logits after any adjustment, float32 (N, K), and labels, int64 (N,).
+
+    Raises
+    ------
+    UserError: the file is missing or damaged.
+    """
     path = folder / "logits.safetensors"
     try:
         tensors = load_file(path)
@@ -170,4 +175,4 @@ def _adjusted_logits(folder: Path) -> tuple[NDArray[np.float32], NDArray[np.int6
 
 
 def _predictions(folder: Path) -> bytes:
-    return bytes(_adjusted_logits(folder)[0].argmax(axis=1).tobytes())
+    return bytes(adjusted_logits(folder)[0].argmax(axis=1).tobytes())

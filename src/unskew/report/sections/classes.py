@@ -5,19 +5,20 @@ from __future__ import annotations
 from statistics import fmean
 
 from unskew.data.skew import describe_skew
+from unskew.evaluation.groups import FEW, MANY
 from unskew.evaluation.significance import Interval
 from unskew.report.context import Context
-from unskew.report.document import Block, Section, Table
+from unskew.report.document import Block, Paragraph, Section, Table
 from unskew.report.figures.classes import class_accuracy, group_gap
 from unskew.report.figures.confusion import confusion_matrices
-from unskew.report.numbers import over_seeds, share
+from unskew.report.numbers import mean_and_half, over_seeds, share
 from unskew.study.results import ArmResults
 
 MOST_ARMS, MOST_CLASSES, MOST_COLUMNS, MOST_MATRICES = 4, 40, 12, 4
 
 
 def classes_section(context: Context) -> Section:
-    """Accuracy by class, a figure for each network; then the gap of every skewed arm."""
+    """Recall by class, a figure for each network; recalls and precisions; the groups' means."""
     words, blocks = context.words, list[Block]()
     names = context.results.data["class_names"]
     if len(names) <= MOST_CLASSES:
@@ -32,8 +33,14 @@ def classes_section(context: Context) -> Section:
             alt = words("classes.alt", arms=", ".join(shown))
             blocks.append(context.draw(f"classes-{model}", figure, caption, alt))
     if len(names) <= MOST_COLUMNS and context.finished():
-        blocks.append(_table(context, names))
-    blocks += _gap(context)
+        seeds = context.seeds_of(context.finished())
+        blocks.append(
+            _table(context, names, "class_accuracy", words("classes.recall_caption", seeds=seeds))
+        )
+        blocks.append(
+            _table(context, names, "precision", words("classes.precision_caption", seeds=seeds))
+        )
+    blocks += [*_gap(context), *_shots(context)]
     return Section(words("section.classes"), tuple(blocks), "classes")
 
 
@@ -51,20 +58,17 @@ def telling(arms: dict[str, ArmResults]) -> dict[str, ArmResults]:
     return {label: arm for label, arm in arms.items() if label in chosen}
 
 
-def _table(context: Context, names: list[str]) -> Table:
+def _table(context: Context, names: list[str], figure: str, caption: str) -> Table:
+    """A figure of each class, "class_accuracy" or "precision": mean over the seeds."""
     rows = []
     for label, arm in context.finished().items():
         cells = []
         for k in range(len(names)):
-            recalls = [evaluation.class_accuracy[k] for evaluation in arm.evaluations]
-            known = [recall for recall in recalls if recall is not None]
+            values = [getattr(evaluation, figure)[k] for evaluation in arm.evaluations]
+            known = [value for value in values if value is not None]
             cells.append(f"{fmean(known):.2f}" if known else "–")
         rows.append((label, *cells))
-    words = context.words
-    seeds = context.seeds_of(context.finished())
-    return Table(
-        (words("results.arm"), *names), tuple(rows), words("classes.table_caption", seeds=seeds)
-    )
+    return Table((context.words("results.arm"), *names), tuple(rows), caption)
 
 
 def _gap(context: Context) -> list[Block]:
@@ -91,6 +95,25 @@ def _gap(context: Context) -> list[Block]:
     ]
     alt = words("classes.gap_alt", summary=" ".join(sentences))
     return [context.draw("minority-majority", figure, words("classes.gap_caption"), alt)]
+
+
+def _shots(context: Context) -> list[Block]:
+    """Many-, medium- and few-shot accuracy; a sentence where every class is many-shot."""
+    words, finished = context.words, context.finished()
+    groups = ("many_accuracy", "medium_accuracy", "few_accuracy")
+    found = {
+        label: [over_seeds(arm.metric(group)) for group in groups]
+        for label, arm in finished.items()
+    }
+    apart = {label: means for label, means in found.items() if means[1] or means[2]}
+    if not found:
+        return []
+    if not apart:
+        return [Paragraph(words("classes.all_many", many=MANY, few=FEW))]
+    rows = [(label, *map(mean_and_half, means)) for label, means in apart.items()]
+    header = (words("results.arm"), *words("classes.shots_header").split("|"))
+    caption = words("classes.shots_caption", many=MANY, few=FEW)
+    return [Table(header, tuple(rows), caption)]
 
 
 def confusion_section(context: Context) -> Section:

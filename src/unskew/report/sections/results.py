@@ -10,7 +10,7 @@ from unskew.report.numbers import mean_and_half, over_seeds
 
 FIGURES = (
     "accuracy", "balanced_accuracy", "minority_accuracy", "majority_accuracy",
-    "worst_class_accuracy", "final_train_loss",
+    "worst_class_accuracy", "macro_f1", "final_train_loss",
 )  # fmt: skip
 MOST = 7
 """Arms that one figure can tell apart; the palette's length."""

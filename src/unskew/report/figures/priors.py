@@ -1,0 +1,48 @@
+"""Accuracy as the shares of the classes move from the training set's to the reverse."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from unskew.evaluation.priors import tilted_prior
+from unskew.report.figures.style import colour, new_figure
+from unskew.study.results import ArmResults
+
+STEPS = 41
+
+
+def accuracy_by_prior(arms: dict[str, ArmResults], names: list[str], axis: str) -> Figure:
+    """A line an arm: mean over seeds, band one deviation, against the power of the counts.
+
+    Parameters
+    ----------
+    arms: by label, each with a finished run.
+    names: of the training prior, the uniform one and the reversed one.
+    """
+    figure = new_figure(3.0 + 0.17 * len(arms))
+    ax = figure.subplots()
+    powers = np.linspace(1, -1, STEPS)
+    for index, (label, arm) in enumerate(arms.items()):
+        values = np.array(
+            [
+                [e.accuracy_under(tilted_prior(np.array(e.train_counts), p)) for p in powers]
+                for e in arm.evaluations
+            ]
+        )
+        mean, tint = values.mean(axis=0), colour(index)
+        ax.plot(powers, mean, color=tint, label=label)
+        if len(values) > 1:
+            spread = values.std(axis=0, ddof=1)
+            ax.fill_between(
+                powers, mean - spread, mean + spread, color=tint, alpha=0.15, linewidth=0
+            )
+    ax.set_xlim(1, -1)
+    ax.set_xticks([1, 0, -1], names)
+    # The outer names would reach beyond the figure if centred on their ticks.
+    first, _, last = ax.get_xticklabels()
+    first.set_horizontalalignment("left")
+    last.set_horizontalalignment("right")
+    ax.set_ylabel(axis)
+    figure.legend(loc="outside lower left", ncols=1)
+    return figure
