@@ -1,0 +1,92 @@
+"""Mean ranks and what they tell apart, against hand-made tables and SciPy."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from unskew.data.randomness import stream
+from unskew.evaluation.ranks import FEWEST_BLOCKS, rank
+
+
+def table(blocks, gains, noise, seed=0):
+    """Figures of treatments a, b, ...: a common block effect, a gain each, and noise."""
+    rng = stream(seed, "ranked")
+    common = rng.normal(0, 1, blocks)
+    names = "abcdefghijkl"[: len(gains)]
+    return {n: common + g + rng.normal(0, noise, blocks) for n, g in zip(names, gains, strict=True)}
+
+
+def test_mean_ranks_are_of_places_within_blocks_and_equals_share_theirs():
+    found = rank({"a": [0.1, 0.9], "b": [0.5, 0.5], "c": [0.5, 0.7]})
+    assert found.means == {"c": 1.75, "a": 2.0, "b": 2.25}
+    assert list(found.means) == ["c", "a", "b"]
+
+
+def test_too_few_blocks_show_nothing_and_are_not_tested():
+    found = rank(table(FEWEST_BLOCKS - 1, [0, 1, 2], 0))
+    assert found.method == "none"
+    assert found.friedman is found.critical is None
+    assert found.cliques == ()
+    assert found.smallest_p == 3 * 2 / 2**5
+
+
+def test_friedmans_p_is_scipys_where_the_table_holds():
+    figures = table(40, [0, 0.1, 0.2, 0.3, 0.4], 1)
+    assert rank(figures).friedman == pytest.approx(
+        stats.friedmanchisquare(*figures.values()).pvalue, abs=0.02
+    )
+
+
+def test_many_blocks_are_judged_pair_by_pair():
+    found = rank(table(20, [0, 0.02, 3, 6], 0.1))
+    assert found.method == "wilcoxon"
+    assert list(found.means)[:2] == ["d", "c"]
+    assert [set(clique) for clique in found.cliques] == [{"a", "b"}]
+    assert found.critical is None
+
+
+def test_a_pairs_own_test_does_not_heed_what_else_is_ranked():
+    """The reason for Wilcoxon's test: with mean ranks, more losers bring two rivals closer."""
+    figures = table(14, [0, 1.0], 0.1)
+    others = {f"loser {k}": figures["a"] - 9 - k for k in range(5)}
+    for found in (rank(figures), rank(figures | others)):
+        assert found.method == "wilcoxon"
+        assert not [c for c in found.cliques if {"a", "b"} <= set(c)]
+
+
+def test_six_blocks_and_many_treatments_are_judged_by_mean_ranks():
+    found = rank(table(6, range(9), 0))
+    assert found.method == "ranks"
+    assert found.smallest_p == 1
+    # Nemenyi's large-sample value: q of the studentised range over √2, times √(k(k+1)/6N).
+    table_value = stats.studentized_range.ppf(0.95, 9, np.inf) / 2**0.5 * (90 / 36) ** 0.5
+    assert found.critical == pytest.approx(table_value, rel=0.06)
+    assert found.friedman < 0.001
+    width = max(len(clique) for clique in found.cliques)
+    assert width == int(np.ceil(found.critical))
+    # Neighbours overlap, and no clique lies within another.
+    assert len(found.cliques) == 9 - width + 1
+
+
+def test_where_all_are_alike_one_bar_joins_them():
+    found = rank(table(8, [0.0] * 5, 1, seed=3))
+    assert found.friedman > 0.05
+    assert [len(clique) for clique in found.cliques] == [5]
+
+
+def test_the_risk_of_telling_equals_apart_is_kept():
+    wrong = 0
+    for seed in range(60):
+        found = rank(table(6, [0.0] * 6, 1, seed=seed))
+        assert found.method == "ranks"
+        wrong += [len(clique) for clique in found.cliques] != [6]
+    assert wrong <= 8  # 5 % of 60 is 3; 8 or fewer in 99 of 100 such samples
+
+
+@pytest.mark.parametrize(
+    "figures", [{"a": [1.0]}, {"a": [1.0], "b": [1.0, 2.0]}, {"a": [], "b": []},
+                {"a": [1.0], "b": [float("nan")]}],
+)  # fmt: skip
+def test_what_cannot_be_ranked_is_refused(figures):
+    with pytest.raises(ValueError, match=r"two treatments|finite"):
+        rank(figures)
