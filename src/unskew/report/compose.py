@@ -7,6 +7,7 @@ from unskew.report.compared import compare
 from unskew.report.context import Context
 from unskew.report.document import Block, Document, Paragraph, Section
 from unskew.report.figures.style import styled
+from unskew.report.ranked import rank_all
 from unskew.report.sections.calibration import calibration_section
 from unskew.report.sections.choice import choice_section, make_choices
 from unskew.report.sections.classes import classes_section, confusion_section
@@ -17,6 +18,7 @@ from unskew.report.sections.method import method_section
 from unskew.report.sections.networks import networks_section
 from unskew.report.sections.priors import priors_section
 from unskew.report.sections.published import published_section
+from unskew.report.sections.rankings import rankings_section
 from unskew.report.sections.results import curves_section, results_section
 from unskew.report.sections.second_stage import confirm, second_stage_section
 
@@ -29,14 +31,16 @@ def compose(context: Context) -> Document:
         compared = [(c, compare(results, c)) for c in study.expanded_comparisons()]
         choices = make_choices(results)
         confirmed = confirm(results)
+        ranked = rank_all(results)
         sections = [
-            conclusions_section(context, compared, choices, confirmed),
+            conclusions_section(context, compared, ranked, choices, confirmed),
             second_stage_section(context, confirmed),
             data_section(context),
             networks_section(context),
             results_section(context),
             curves_section(context),
             comparisons_section(context, compared),
+            rankings_section(context, ranked),
             classes_section(context),
             confusion_section(context),
             priors_section(context),

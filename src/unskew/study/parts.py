@@ -100,6 +100,53 @@ class Confirmation(Part):
     seeds: int = Field(8, ge=1)
 
 
+class RankedBlock(Part):
+    """Arms that stand for the same treatments as those of other blocks.
+
+    Attributes
+    ----------
+    arms: a pattern with one `*`, which stands for the treatment: "step-*".
+    label: the block in words; the pattern if it has none.
+    """
+
+    arms: str = Field(pattern=r"^[^*]*\*[^*]*$")
+    label: Text = {}
+
+    def treatment(self, arm: str) -> str | None:
+        """What `*` stands for in an arm's name; None if the name does not match."""
+        before, after = self.arms.split("*")
+        fits = arm.startswith(before) and arm.endswith(after)
+        inside = arm[len(before) : len(arm) - len(after)]
+        return inside if fits and inside else None
+
+
+class Ranking(Part):
+    """Treatments ranked within each block, and by their mean ranks over all blocks.
+
+    Attributes
+    ----------
+    blocks: two or more; with a grid, each once for every combination. What is ranked is what
+        every block has.
+    label: a treatment in words, from its name in `{treatment}`.
+    metric: what they are ranked by, as a mean over seeds.
+    """
+
+    title: Text = {}
+    metric: str = "balanced_accuracy"
+    grid: Grid = {}
+    blocks: list[RankedBlock] = Field(min_length=1)
+    label: Text = {"en": "{treatment}"}
+
+    def treatments(self, arms: list[str]) -> dict[str, tuple[str, ...]]:
+        """By treatment, its arm in each block of an expanded ranking, in the arms' order."""
+        found = [
+            {treatment: arm for arm in arms if (treatment := block.treatment(arm))}
+            for block in self.blocks
+        ]
+        common = [name for name in found[0] if all(name in block for block in found)]
+        return {name: tuple(block[name] for block in found) for name in common}
+
+
 class PublishedFigure(Part):
     """A figure somebody has published for an arm."""
 

@@ -19,6 +19,7 @@ from unskew.study.parts import (
     Grid,
     Part,
     Published,
+    Ranking,
     Selection,
     combinations,
 )
@@ -44,6 +45,7 @@ class Study(Part):
     arms: list[ArmTemplate] = Field(min_length=1)
     selections: list[Selection] = Field([])
     comparisons: list[Comparison] = Field([])
+    rankings: list[Ranking] = Field([])
     confirmations: list[Confirmation] = Field([])
     published: Published | None = None
 
@@ -150,6 +152,23 @@ class Study(Part):
             found.append(comparison.model_copy(update=plain))
         return found
 
+    def expanded_rankings(self) -> list[Ranking]:
+        """Rankings without grids, every block spelt out."""
+        found = []
+        for ranking in self.rankings:
+            blocks = [
+                block.model_copy(
+                    update={
+                        "arms": fill(block.arms, values),
+                        "label": self._titled(block.label, values),
+                    }
+                )
+                for values in combinations(ranking.grid)
+                for block in ranking.blocks
+            ]
+            found.append(ranking.model_copy(update={"blocks": blocks, "grid": Grid()}))
+        return found
+
     def _titled(self, text: dict[str, str], values: dict[str, Any]) -> dict[str, str]:
         """A text for readers: placeholders filled, values by the names the study gives them."""
         named = {k: self.names.get(v, v) if isinstance(v, str) else v for k, v in values.items()}
@@ -170,6 +189,12 @@ class Study(Part):
             used += [(f"selection {selection.name!r}", selection.baseline)]
         for comparison in self.expanded_comparisons():
             used += [("a comparison", name) for pair in comparison.pairs for name in pair]
+        for ranking in self.expanded_rankings():
+            patterns = ", ".join(block.arms for block in ranking.blocks)
+            if len({block.arms for block in ranking.blocks}) < 2:
+                raise UserError(f"a ranking takes two blocks or more, and has {patterns}")
+            if len(ranking.treatments(list(arms))) < 2:
+                raise UserError(f"a ranking's blocks share fewer than two treatments: {patterns}")
         for stage in self.expanded_confirmations():
             if len(stage.among) < stage.best:
                 raise UserError(

@@ -6,8 +6,10 @@ from unskew.report.compared import Compared
 from unskew.report.context import Context
 from unskew.report.document import Block, Bullets, Heading, Paragraph, Section
 from unskew.report.numbers import is_share, p_phrase, points, share, unsigned
+from unskew.report.ranked import Ranked
 from unskew.report.sections.choice import Chosen, choice_sentence
 from unskew.report.sections.published import claim_sentences, other_data
+from unskew.report.sections.rankings import ranking_sentence, ranking_title
 from unskew.report.sections.second_stage import Confirmed
 from unskew.study.parts import Comparison
 
@@ -22,10 +24,11 @@ MOST_SENTENCES = 10
 def conclusions_section(
     context: Context,
     compared: list[tuple[Comparison, list[Compared]]],
+    ranked: list[Ranked],
     choices: list[Chosen],
     confirmed: list[Confirmed],
 ) -> Section:
-    """A heading for each comparison with a sentence for each of its pairs, then choices, claims.
+    """Each comparison with a sentence for each of its pairs, then rankings, choices, claims.
 
     Second stages come first: they are what the first stage was for.
     """
@@ -38,6 +41,9 @@ def conclusions_section(
     for comparison, pairs in compared:
         blocks.append(Heading(context.text(comparison.title) or words("section.comparisons")))
         blocks.append(verdicts(context, pairs))
+    for found in ranked:
+        blocks.append(Heading(ranking_title(context, found)))
+        blocks.append(Bullets((ranking_sentence(context, found),)))
     if choices:
         blocks.append(Heading(words("section.choice")))
         blocks.append(Bullets(tuple(choice_sentence(context, chosen) for chosen in choices)))
