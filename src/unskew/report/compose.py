@@ -16,6 +16,7 @@ from unskew.report.sections.conclusions import conclusions_section
 from unskew.report.sections.data import data_section
 from unskew.report.sections.method import method_section
 from unskew.report.sections.networks import networks_section
+from unskew.report.sections.norms import norms_section
 from unskew.report.sections.priors import priors_section
 from unskew.report.sections.published import published_section
 from unskew.report.sections.rankings import rankings_section
@@ -46,6 +47,7 @@ def compose(context: Context) -> Document:
             priors_section(context),
             calibration_section(context),
             choice_section(context, choices),
+            norms_section(context),
         ]
         if study.published:
             sections.append(published_section(context, study.published, choices))
