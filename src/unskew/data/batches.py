@@ -13,6 +13,7 @@ from torch import Tensor
 from unskew.data.augment import PADDING, flip, pad_and_crop
 from unskew.data.imageset import ImageSet
 from unskew.data.readahead import Readahead
+from unskew.data.resident import resident
 from unskew.kernels.batch import batch, can_batch
 
 
@@ -58,8 +59,8 @@ class Batches:
     ----------
     view: what to draw from.
     mean, std: per channel, float32 (3,), in units of 0..255.
-    device: where batches live. On the CPU the set is indexed where it lies; on an accelerator
-        the view's pixels are moved there once, as uint8.
+    device: where batches live. On the CPU the set is indexed where it lies; to an accelerator it
+        is moved once, as uint8, for all its views and all runs of the process.
     """
 
     def __init__(
@@ -72,8 +73,8 @@ class Batches:
             self._positions = torch.from_numpy(view.positions)
             self._readahead = Readahead(view.images.images)
         else:
-            self._pixels = torch.from_numpy(view.images.images[view.positions]).to(device)
-            self._positions = torch.arange(len(view), device=device)
+            self._pixels = resident(view.images.images, self.device)
+            self._positions = torch.from_numpy(view.positions).to(device)
             self._readahead = None
         self.labels = torch.from_numpy(view.labels).to(device)
         self._mean = torch.from_numpy(mean).to(device)

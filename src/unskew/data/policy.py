@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -15,6 +17,7 @@ from unskew.data.augment import (
     translate,
 )
 from unskew.data.batches import Batches
+from unskew.data.side_by_side import side_by_side
 
 
 class EpochAugmentation:
@@ -58,8 +61,25 @@ class EpochAugmentation:
             shifts = draw_translations(seed, epoch, count, view=view)
             self._translations = torch.from_numpy(shifts).to(device)
 
-    def __call__(self, batches: Batches, indices: Tensor, cut: slice) -> Tensor:
-        """The images at `indices` as the epoch's positions `cut` show them, float (B, 3, H, W)."""
+    @classmethod
+    def side_by_side(
+        cls, augmentations: Sequence[EpochAugmentation], batch_size: int
+    ) -> EpochAugmentation:
+        """Those of several runs' epochs as one, for positions in the order of `side_by_side`."""
+        joined = cls("none", 0, 0, 0)
+        for name in ("_flips", "_crops", "_translations"):
+            draws = [getattr(augmentation, name) for augmentation in augmentations]
+            if draws[0] is not None:
+                setattr(joined, name, side_by_side(draws, batch_size))
+        return joined
+
+    def __call__(self, batches: Batches, indices: Tensor, cut: slice | Tensor) -> Tensor:
+        """The images at `indices` as the epoch's positions `cut` show them, float (B, 3, H, W).
+
+        Parameters
+        ----------
+        cut: a slice, or the positions themselves, int64 (B,) on the device.
+        """
         flips = None if self._flips is None else self._flips[cut]
         crops = None if self._crops is None else self._crops[cut]
         images = batches.images(indices, flips, crops)

@@ -129,14 +129,14 @@ class Trainer:
     @property
     def finished(self) -> bool:
         """Whether every stage, or the recipe's `max_steps`, is done."""
-        return self.state.position.stage >= len(self.stages) or self._out_of_steps()
+        return self.state.position.stage >= len(self.stages) or self.out_of_steps()
 
     def epoch(self, listen: Callable[[Event], None] = lambda event: None) -> Iterator[int]:
         """Train what is left of the current epoch, yielding the steps done after each step."""
         position, epoch = self.state.position, self.begin_epoch(listen)
         number = len(self.state.history.epochs)
         mark = time.perf_counter()
-        while position.step < epoch.steps and not self._out_of_steps():
+        while position.step < epoch.steps and not self.out_of_steps(len(self._losses)):
             batch = epoch.batch(position.step)
             self._set_rates(epoch.steps)
             loss, right = self._step(batch, epoch.criterion, number)
@@ -198,10 +198,6 @@ class Trainer:
         self.state.position.seconds += now - mark
         return now
 
-    def _out_of_steps(self) -> bool:
-        limit = self.recipe.max_steps
-        return limit is not None and len(self.state.history.losses) + len(self._losses) >= limit
-
     # -- what a run does beside its steps, for `Replicas` as well ------------------------------
 
     def begin_epoch(self, listen: Callable[[Event], None] = lambda event: None) -> Epoch:
@@ -224,6 +220,16 @@ class Trainer:
         position = self.state.position
         step = position.epoch * steps + position.step
         return group_rates(self.state.optimizer, self.recipe, self._stage, step, steps)
+
+    def out_of_steps(self, pending: int = 0) -> bool:
+        """Whether the recipe's `max_steps` are done.
+
+        Parameters
+        ----------
+        pending: steps that are done and not yet recorded.
+        """
+        limit = self.recipe.max_steps
+        return limit is not None and len(self.state.history.losses) + pending >= limit
 
     def record(self, losses: Sequence[float], right: int) -> None:
         """Take in the losses of the latest steps and how many images they classified right.

@@ -1,0 +1,123 @@
+"""Layers in a form that `torch.func.vmap` takes over many networks at once.
+
+They compute what PyTorch's own do. Two of PyTorch's cannot be used: `nn.LSTM` has no rule for
+many sets of weights, and a `BatchNorm` whose weights are float32 turns bfloat16 into float32 there.
+"""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+
+def vmappable(network: nn.Module) -> nn.Module:
+    """A copy of the network, its parameters and buffers under the same names."""
+    made = copy.deepcopy(network)
+    made.fused = False  # the package's own kernels know one network at a time
+    for module in list(made.modules()):
+        for name, child in module.named_children():
+            if isinstance(child, _BatchNorm):
+                setattr(module, name, Norm(child))
+            elif isinstance(child, nn.LSTM):
+                setattr(module, name, UnrolledLSTM(child))
+    return made
+
+
+def names_in_float32(network: nn.Module) -> frozenset[str]:
+    """Parameters and buffers of a `vmappable` network that stay float32: those of its norms."""
+    return frozenset(
+        f"{path}.{name}"
+        for path, module in network.named_modules()
+        if isinstance(module, Norm)
+        for name, _ in (*module.named_parameters(), *module.named_buffers())
+    )
+
+
+class _Like(nn.Module):
+    """A module with the parameters and buffers of another, under their names."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        for name, parameter in module.named_parameters(recurse=False):
+            self.register_parameter(name, parameter)
+        for name, buffer in module.named_buffers(recurse=False):
+            self.register_buffer(name, buffer)
+
+
+class Norm(_Like):
+    """Batch normalisation (Ioffe & Szegedy 2015) whose output has its input's number format."""
+
+    running_mean: Tensor
+    running_var: Tensor
+    num_batches_tracked: Tensor
+    weight: Tensor
+    bias: Tensor
+
+    def __init__(self, norm: _BatchNorm) -> None:
+        assert norm.momentum is not None
+        assert norm.track_running_stats
+        super().__init__(norm)
+        self.momentum, self.eps = norm.momentum, norm.eps
+
+    def forward(self, values: Tensor) -> Tensor:
+        """(B, C) or (B, C, H, W), like the input."""
+        if self.training:
+            self.num_batches_tracked.add_(1)
+        # On a CPU PyTorch has no rule for float32 statistics of bfloat16 values under vmap.
+        taken = values if values.is_cuda else values.float()
+        normed = F.batch_norm(
+            taken, self.running_mean, self.running_var,
+            training=self.training, momentum=self.momentum, eps=self.eps,
+        ).to(values.dtype)  # fmt: skip
+        shape = (-1, *(1,) * (values.dim() - 2))
+        weight, bias = (p.to(values.dtype).view(shape) for p in (self.weight, self.bias))
+        return torch.addcmul(bias, normed, weight)
+
+
+class UnrolledLSTM(_Like):
+    """`nn.LSTM` step by step in plain operators.
+
+    The products with the inputs are one for all steps; the cell stays float32, since it sums
+    over the steps (Hochreiter & Schmidhuber 1997; gates in PyTorch's order i, f, g, o).
+    """
+
+    def __init__(self, layers: nn.LSTM) -> None:
+        assert layers.bias
+        assert not layers.bidirectional
+        assert not layers.proj_size
+        assert not layers.dropout
+        super().__init__(layers)
+        self._layers, self._batch_first = layers.num_layers, layers.batch_first
+
+    def forward(self, sequences: Tensor) -> tuple[Tensor, None]:
+        """(B, T, I) to (B, T, H), or (T, B, I) to (T, B, H) without `batch_first`.
+
+        As `nn.LSTM` returns it, but without the last state.
+        """
+        outputs = sequences if self._batch_first else sequences.transpose(0, 1)
+        for layer in range(self._layers):
+            weights = [
+                getattr(self, f"{name}_l{layer}")
+                for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+            ]
+            outputs = _layer(outputs, *weights)
+        return (outputs if self._batch_first else outputs.transpose(0, 1)), None
+
+
+def _layer(
+    inputs: Tensor, weight_ih: Tensor, weight_hh: Tensor, bias_ih: Tensor, bias_hh: Tensor
+) -> Tensor:
+    projected = F.linear(inputs, weight_ih, bias_ih + bias_hh)
+    hidden = inputs.new_zeros(inputs.shape[0], weight_hh.shape[1])
+    cell = torch.zeros_like(hidden, dtype=torch.float32)
+    outputs = []
+    for step in projected.unbind(1):
+        enter, forget, new, show = (step + hidden @ weight_hh.t()).float().chunk(4, dim=1)
+        cell = forget.sigmoid() * cell + enter.sigmoid() * new.tanh()
+        hidden = (show.sigmoid() * cell.tanh()).to(inputs.dtype)
+        outputs.append(hidden)
+    return torch.stack(outputs, dim=1)

@@ -1,0 +1,268 @@
+"""The loop that trains many runs at once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+import torch
+from torch import Tensor
+from torch.func import functional_call, vmap
+
+from unskew.data.batches import Batches
+from unskew.data.policy import EpochAugmentation
+from unskew.data.side_by_side import side_by_side
+from unskew.remedies.base import Batch
+from unskew.training.captured import Captured
+from unskew.training.checkpoint import State
+from unskew.training.divergence import Diverged
+from unskew.training.epoch import Epoch
+from unskew.training.events import Event
+from unskew.training.replicas.descent import descend
+from unskew.training.replicas.kin import kinship
+from unskew.training.replicas.layers import names_in_float32, vmappable
+from unskew.training.replicas.stack import Stack
+from unskew.training.trainer import REPORT_EVERY, Trainer
+
+Listener = Callable[[Event], None]
+Tensors = dict[str, Tensor]
+
+IMAGES_AT_ONCE = 4000
+"""Of all replicas together at prediction; changes speed and memory, not results."""
+
+
+def _ignore(event: Event) -> None:
+    """Hear nothing."""
+
+
+class Replicas:
+    """Trains several runs of one `kinship` together, on one device, step by step.
+
+    Each is a `Trainer` of its own and keeps its state current: it may be saved between any two
+    steps and gone on with alone, and one restored from a run that trained alone goes on here.
+    Losses agree with those of training alone up to the rounding of another order of sums. A run
+    that diverges is left behind; it disturbs no other.
+
+    Parameters
+    ----------
+    trainers: at the same epoch and step; recipes differ in `kin.OWN` only.
+
+    Attributes
+    ----------
+    diverged: for each run, why its loss has left the rails; empty while it has not.
+    engine: how a step is computed, for people: "graph", or "plain" and why.
+
+    Raises
+    ------
+    ValueError: the runs cannot train together.
+    """
+
+    def __init__(self, trainers: Sequence[Trainer]) -> None:
+        _check(trainers)
+        self.trainers = list(trainers)
+        first = trainers[0]
+        self._recipe, self._dtype = first.recipe, first.dtype
+        self._device = first.train_batches.device
+        self._stack = Stack(
+            [trainer.state.network for trainer in trainers],
+            [trainer.state.optimizer for trainer in trainers],
+        )
+        self._network = vmappable(first.state.network)
+        self._in_float32 = names_in_float32(self._network)
+        optimizers = [trainer.state.optimizer for trainer in trainers]
+        self._decays = self._moved(
+            [[g["weight_decay"] for g in o.param_groups] for o in optimizers]
+        )
+        self.diverged = [""] * len(self.trainers)
+        self.engine = "graph"
+        self._losses: list[Tensor] = []
+        self._right = torch.zeros(len(self.trainers), dtype=torch.int64, device=self._device)
+
+    # -- the loop -------------------------------------------------------------------------
+
+    def fit(
+        self,
+        listen: Sequence[Listener] | None = None,
+        after_epoch: Sequence[Callable[[State], None]] | None = None,
+    ) -> None:
+        """Train all runs to the end of their recipes.
+
+        Parameters
+        ----------
+        listen, after_epoch: one for each run, as `Trainer.fit` takes them.
+        """
+        while not self.finished:
+            for _ in self.epoch(listen):
+                pass
+            for trainer, save in zip(self.trainers, after_epoch or [], strict=False):
+                if trainer in self._alive():
+                    save(trainer.save())
+
+    @property
+    def finished(self) -> bool:
+        """Whether every run is done or has diverged."""
+        return all(trainer.finished for trainer in self._alive())
+
+    def epoch(self, listen: Sequence[Listener] | None = None) -> Iterator[int]:
+        """Train what is left of the current epoch, yielding the steps done after each step."""
+        listen = listen or [_ignore] * len(self.trainers)
+        epochs = [t.begin_epoch(heard) for t, heard in zip(self.trainers, listen, strict=True)]
+        steps, shown = epochs[0].steps, len(epochs[0].indices)
+        if any(len(epoch.indices) != shown for epoch in epochs):
+            raise ValueError("runs that train together show as many images an epoch")
+        step_of_all = Captured(self._step_of(epochs), self._device)
+        leader = self._alive()[0]
+        step, mark = leader.state.position.step, time.perf_counter()
+        count, batch_size = len(self.trainers), self._recipe.batch_size
+        while step < steps and not leader.out_of_steps(len(self._losses)):
+            begin = step * batch_size
+            size = min(batch_size, shown - begin)
+            positions = torch.arange(size * count, device=self._device) + begin * count
+            taken = (positions, self._rates(steps))
+            whole = size == batch_size  # a shorter last batch does not fit the recorded shapes
+            loss, right = step_of_all(*taken) if whole else self._step_of(epochs)(*taken)
+            self._losses.append(loss.clone())
+            self._right += right
+            step += 1
+            for trainer in self._alive():
+                trainer.state.position.step = step
+                trainer.state.position.seen += size
+            if step % REPORT_EVERY == 0 or step == steps:
+                self._settle()
+                mark = self._clock(mark)
+                for trainer, heard in zip(self.trainers, listen, strict=True):
+                    if trainer in self._alive():
+                        trainer.tell(heard, steps)
+                if not self._alive():
+                    return
+                leader = self._alive()[0]
+            yield step
+        self._settle()
+        self._clock(mark)
+        self.engine = f"plain: {step_of_all.reason}" if step_of_all.reason else "graph"
+        self._end_epoch(listen)
+
+    def _step_of(self, epochs: Sequence[Epoch]) -> Callable[[Tensor, Tensor], tuple[Tensor, ...]]:
+        """A step of all runs: (positions in their joint epoch, rates) to (losses, right)."""
+        count, batch_size = len(self.trainers), self._recipe.batch_size
+        batches = self.trainers[0].train_batches
+        indices = side_by_side([epoch.indices for epoch in epochs], batch_size)
+        augmentation = EpochAugmentation.side_by_side(
+            [epoch.augmentations[0] for epoch in epochs], batch_size
+        )
+        # The loss knows of the run what the runs have in common.
+        criterion = epochs[0].criterion
+
+        def loss_of_one(logits: Tensor, labels: Tensor) -> Tensor:
+            return criterion(logits, Batch(logits, labels, labels))
+
+        def step(positions: Tensor, rates: Tensor) -> tuple[Tensor, ...]:
+            chosen = indices[positions]
+            images = augmentation(batches, chosen, positions).unflatten(0, (count, -1))
+            labels = batches.labels[chosen].unflatten(0, (count, -1))
+            logits = self._forward(images, training=True).float()
+            loss = vmap(loss_of_one)(logits, labels)
+            self._descend(loss, rates)
+            right = (logits.detach().argmax(dim=2) == labels).sum(dim=1)
+            return loss.detach(), right
+
+        return step
+
+    def _forward(self, images: Tensor, training: bool) -> Tensor:
+        """Logits (R, B, K) of images (R, B, 3, H, W), or (B, 3, H, W) for all runs the same."""
+        self._network.train(training)
+        parameters, buffers = (
+            {name: self._cast(name, tensor) for name, tensor in tensors.items()}
+            for tensors in (self._stack.parameters, self._stack.buffers)
+        )
+
+        def one(parameters: Tensors, buffers: Tensors, images: Tensor) -> Tensor:
+            logits: Tensor = functional_call(self._network, (parameters, buffers), (images,))
+            return logits
+
+        own = 0 if images.dim() == 5 else None
+        logits: Tensor = vmap(one, in_dims=(0, 0, own), randomness="different")(
+            parameters, buffers, images.to(self._dtype)
+        )
+        return logits
+
+    def _cast(self, name: str, tensor: Tensor) -> Tensor:
+        """In the format of the products, as autocast does it; norms and counters as they are."""
+        kept = name in self._in_float32 or not tensor.is_floating_point()
+        return tensor if kept else tensor.to(self._dtype)
+
+    def _descend(self, loss: Tensor, rates: Tensor) -> None:
+        stack = self._stack
+        gradients = torch.autograd.grad(loss.sum(), list(stack.parameters.values()))
+        for (name, weights), gradient in zip(stack.parameters.items(), gradients, strict=True):
+            descend(
+                weights, gradient, stack.momenta.get(name), rates[stack.groups[name]],
+                self._decays[stack.groups[name]], self._recipe.momentum, self._recipe.nesterov,
+            )  # fmt: skip
+
+    # -- what each run has of its own ---------------------------------------------------------
+
+    def _rates(self, steps: int) -> Tensor:
+        """Learning rates of the next step, as `_moved` gives them."""
+        rates = [trainer.rates(steps) for trainer in self.trainers]
+        for trainer, own in zip(self.trainers, rates, strict=True):
+            for group, rate in zip(trainer.state.optimizer.param_groups, own, strict=True):
+                group["lr"] = rate
+        return self._moved(rates)
+
+    def _moved(self, by_run: Sequence[Sequence[float]]) -> Tensor:
+        """A number for each run and group, as float32 (groups, R) on the device."""
+        values = torch.tensor(by_run, dtype=torch.float32).t().contiguous()
+        if self._device.type == "cpu":
+            return values
+        return values.pin_memory().to(self._device, non_blocking=True)
+
+    def _alive(self) -> list[Trainer]:
+        return [t for t, why in zip(self.trainers, self.diverged, strict=True) if not why]
+
+    # -- bookkeeping --------------------------------------------------------------------------
+
+    def _settle(self) -> None:
+        """Fetch what is still on the device into the runs' states, in one go."""
+        losses = torch.stack(self._losses, dim=1).tolist() if self._losses else []
+        right = self._right.tolist()
+        self._losses.clear()
+        self._right.zero_()
+        for run, trainer in enumerate(self.trainers):
+            if not self.diverged[run]:
+                try:
+                    trainer.record(losses[run] if losses else [], right[run])
+                except Diverged as error:
+                    self.diverged[run] = str(error)
+
+    def _clock(self, mark: float) -> float:
+        """Each run is charged its share of the time that all took."""
+        now = time.perf_counter()
+        for trainer in self._alive():
+            trainer.state.position.seconds += (now - mark) / len(self.trainers)
+        return now
+
+    def _end_epoch(self, listen: Sequence[Listener]) -> None:
+        logits = self._predict(self.trainers[0].judged_batches)
+        for run, (trainer, heard) in enumerate(zip(self.trainers, listen, strict=True)):
+            if not self.diverged[run]:
+                trainer.end_epoch(logits[run], heard)
+
+    @torch.no_grad()
+    def _predict(self, batches: Batches) -> Tensor:
+        """Logits of all images by each run's network, float32 (R, N, K)."""
+        indices = torch.arange(len(batches), device=self._device)
+        size = max(IMAGES_AT_ONCE // len(self.trainers), 1)
+        parts = [
+            self._forward(batches.images(part), training=False) for part in indices.split(size)
+        ]
+        return torch.cat(parts, dim=1).float()
+
+
+def _check(trainers: Sequence[Trainer]) -> None:
+    kin = {kinship(trainer.recipe) for trainer in trainers}
+    if len(kin) != 1 or None in kin:
+        raise ValueError("these recipes cannot train together: see unskew.training.replicas.kin")
+    at = {(t.state.position.stage, t.state.position.epoch, t.state.position.step) for t in trainers}
+    if len(at) != 1:
+        raise ValueError("runs that train together stand at the same epoch and step")

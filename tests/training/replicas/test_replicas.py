@@ -1,0 +1,207 @@
+"""Runs that train together are the runs that train alone."""
+
+import pytest
+import torch
+
+from unskew.data.skew import StepSkew
+from unskew.models.registry import names as models
+from unskew.remedies.registry import names as remedies
+from unskew.training.checkpoint import load_state, save_state
+from unskew.training.events import EpochBegan, EpochEnded, StepsDone
+from unskew.training.recipe import Recipe
+from unskew.training.replicas import Replicas, kinship
+from unskew.training.trainer import Trainer
+
+SMALL = Recipe(
+    epochs=2, batch_size=32, precision="float32", skew=StepSkew(classes=(0, 1), keep=0.5)
+)
+OWN = [{"seed": 0}, {"seed": 1, "weight_decay": 0.1}, {"seed": 2, "learning_rate": 0.03}]
+
+
+def trainers(splits, recipe, device="cpu"):
+    return [Trainer(recipe.with_(**own), splits, device) for own in OWN]
+
+
+def weights(trainer):
+    return torch.cat([p.detach().flatten() for p in trainer.state.network.parameters()]).cpu()
+
+
+def assert_agree(together, alone, tolerance=2e-3):
+    for a, b in zip(together, alone, strict=True):
+        assert a.finished
+        assert a.state.history.losses == pytest.approx(
+            b.state.history.losses, rel=tolerance, abs=tolerance
+        )
+        assert len(a.state.history.epochs) == len(b.state.history.epochs)
+        torch.testing.assert_close(weights(a), weights(b), rtol=0, atol=tolerance)
+        one, other = a.state.history.epochs[-1], b.state.history.epochs[-1]
+        assert one.test_accuracy == pytest.approx(other.test_accuracy, abs=0.06)
+        assert one.train_accuracy == pytest.approx(other.train_accuracy, abs=0.02)
+        assert one.learning_rate == other.learning_rate
+
+
+def trained_alone(splits, recipe):
+    alone = trainers(splits, recipe)
+    for trainer in alone:
+        trainer.fit()
+    return alone
+
+
+OPTIONS = {"lstm_misread": {"reading": "batch_as_time"}}
+
+
+@pytest.mark.parametrize("model", models())
+def test_every_network_trains_together_as_alone(splits, model):
+    recipe = SMALL.with_(model=model, model_options=OPTIONS.get(model, {}))
+    together = trainers(splits, recipe)
+    assert torch.equal(weights(together[0]), weights(trainers(splits, recipe)[0]))
+    Replicas(together).fit()
+    # Rounding grows through 32 layers; a wrong order of images would be 1 apart.
+    assert_agree(together, trained_alone(splits, recipe), 0.03 if model == "resnet32" else 2e-3)
+    assert len({trainer.state.history.losses[0] for trainer in together}) == 3
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"augmentation": "flip_crop", "nesterov": True, "schedule": "one_cycle"},
+        {"augmentation": "flip_translate", "momentum": 0.0, "label_smoothing": 0.1},
+        {"augmentation": "none", "decay": "weights", "drop_last": True},
+        {"alternate_flips": True, "max_steps": 7},
+    ],
+    ids=str,
+)
+def test_settings_act_as_they_do_alone(splits, changes):
+    recipe = SMALL.with_(model="lstm", **changes)
+    together = trainers(splits, recipe)
+    Replicas(together).fit()
+    assert_agree(together, trained_alone(splits, recipe))
+
+
+JOINT = [name for name in remedies() if kinship(SMALL.with_(remedy=name))]
+
+
+@pytest.mark.parametrize("remedy", JOINT)
+def test_remedies_that_may_train_together_act_as_they_do_alone(splits, remedy):
+    recipe = SMALL.with_(model="lstm", remedy=remedy)
+    together = trainers(splits, recipe)
+    Replicas(together).fit()
+    assert_agree(together, trained_alone(splits, recipe))
+
+
+def test_most_remedies_may_train_together_and_what_reaches_into_the_step_may_not():
+    assert {"balanced_softmax", "drw", "focal", "oversample", "class_balanced_sampling"} <= {*JOINT}
+    assert not {"sam", "crt", "mixup", "bcl", "glmc", "max_norm", "l2_normalised"} & {*JOINT}
+
+
+def test_in_bfloat16_they_are_close_to_running_alone(splits):
+    recipe = SMALL.with_(precision="bfloat16")
+    together = trainers(splits, recipe)
+    Replicas(together).fit()
+    for a, b in zip(together, trained_alone(splits, recipe), strict=True):
+        assert a.state.history.losses[:3] == pytest.approx(b.state.history.losses[:3], rel=0.02)
+        assert a.state.history.losses[-1] == pytest.approx(b.state.history.losses[-1], abs=0.1)
+
+
+def test_one_that_trained_alone_goes_on_together_and_the_other_way_round(splits, tmp_path):
+    alone = trained_alone(splits, SMALL)
+    halfway = trainers(splits, SMALL)
+    for trainer in halfway:
+        list(trainer.epoch())
+    Replicas(halfway).fit()
+    assert_agree(halfway, alone)
+
+    begun = trainers(splits, SMALL)
+    steps = Replicas(begun).epoch()
+    for _ in range(3):
+        next(steps)
+    begun[1].record([], 0)
+    resumed = []
+    for run, trainer in enumerate(begun):
+        # What the device still holds is fetched at the next look; here at the epoch's end.
+        list(steps)
+        save_state(trainer.save(), tmp_path / str(run))
+        resumed.append(Trainer(trainer.recipe, splits))
+        resumed[-1].restore(load_state(tmp_path / str(run)))
+        resumed[-1].fit()
+    assert_agree(resumed, alone)
+
+
+def test_saved_after_every_epoch_and_told_of_progress(splits):
+    together = trainers(splits, SMALL)
+    heard, saved = [[] for _ in together], [[] for _ in together]
+    Replicas(together).fit(
+        [events.append for events in heard],
+        [lambda state, kept=kept: kept.append(state[1]["position"]) for kept in saved],
+    )
+    for events, kept in zip(heard, saved, strict=True):
+        assert [type(event) for event in events] == [EpochBegan, StepsDone, EpochEnded] * 2
+        assert [position["epoch"] for position in kept] == [1, 0]
+
+
+def test_one_that_diverges_disturbs_no_other(splits):
+    recipes = [SMALL.with_(epochs=8), SMALL.with_(epochs=8, seed=1, learning_rate=1e20)]
+    together = [Trainer(recipe, splits) for recipe in recipes]
+    replicas = Replicas(together)
+    replicas.fit()
+    assert replicas.diverged[0] == ""
+    assert "the loss became" in replicas.diverged[1]
+    alone = Trainer(recipes[0], splits)
+    alone.fit()
+    assert_agree(together[:1], [alone])
+
+
+def test_when_all_diverge_it_ends(splits):
+    recipe = SMALL.with_(epochs=8, learning_rate=1e20)
+    replicas = Replicas([Trainer(recipe.with_(seed=seed), splits) for seed in range(2)])
+    replicas.fit()
+    assert all(replicas.diverged)
+
+
+def test_the_last_batch_may_be_shorter(splits):
+    recipe = SMALL.with_(batch_size=50)  # 180 images: three batches and one of 30
+    together = trainers(splits, recipe)
+    Replicas(together).fit()
+    assert_agree(together, trained_alone(splits, recipe))
+
+
+def test_strangers_are_refused(splits):
+    with pytest.raises(ValueError, match="cannot train together"):
+        Replicas([Trainer(SMALL, splits), Trainer(SMALL.with_(momentum=0.5), splits)])
+    with pytest.raises(ValueError, match="cannot train together"):
+        Replicas([Trainer(SMALL.with_(remedy="sam"), splits)])
+    ahead, behind = Trainer(SMALL, splits), Trainer(SMALL.with_(seed=1), splits)
+    list(ahead.epoch())
+    with pytest.raises(ValueError, match="same epoch and step"):
+        Replicas([ahead, behind])
+
+
+def test_kinship_leaves_out_what_runs_have_of_their_own():
+    assert kinship(SMALL) == kinship(SMALL.with_(seed=3, weight_decay=0.1, learning_rate=1.0))
+    assert kinship(SMALL) != kinship(SMALL.with_(subset_seed=1))
+    assert kinship(SMALL.with_(optimizer="adamw")) is None
+    assert kinship(SMALL.with_(optimizer="muon")) is None
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("model", ["cnn", "lstm", "resnet32"])
+def test_on_a_gpu_the_step_is_a_graph_and_agrees_with_training_alone(splits, model):
+    recipe = SMALL.with_(model=model)
+    together = trainers(splits, recipe, "cuda")
+    replicas = Replicas(together)
+    replicas.fit()
+    assert replicas.engine == "graph"
+    assert_agree(together, trained_alone(splits, recipe), tolerance=2e-2)
+
+
+@pytest.mark.gpu
+def test_on_a_gpu_no_step_waits_for_the_device(splits):
+    steps = Replicas(trainers(splits, SMALL.with_(batch_size=10), "cuda")).epoch()
+    for _ in range(4):
+        next(steps)
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        for _ in range(5):
+            next(steps)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
