@@ -12,6 +12,7 @@ from tests.remedies.losses.cases import examined, problems
 from tests.remedies.scene import FACTS, make_batch, make_facts
 from unskew.errors import UserError
 from unskew.remedies.base import Remedy
+from unskew.remedies.losses.effective_number import inverse_effective_number
 from unskew.remedies.registry import make_remedy
 from unskew.training.criterion import Criterion
 
@@ -46,6 +47,16 @@ def test_effective_number_is_the_formula(counts, beta):
     effective = [sum(beta**i for i in range(n)) for n in counts]
     expected = of_mean_one([1 / e if e else 0.0 for e in effective], counts)
     np.testing.assert_allclose(weights("effective_number", counts, beta=beta), expected, rtol=1e-5)
+
+
+def test_the_inverse_effective_number_is_one_over_a_geometric_sum():
+    counts = [1, 2, 7, 300]
+    for beta in (0.5, 0.99, 0.999999):
+        expected = [1 / sum(beta**i for i in range(n)) for n in counts]
+        found = inverse_effective_number(np.array(counts, dtype=float), beta)
+        np.testing.assert_allclose(found, expected, rtol=1e-9)
+    with np.errstate(all="raise"):  # Not by way of log(0).
+        assert inverse_effective_number(np.array([1.0, 9.0]), 0).tolist() == [1, 1]
 
 
 @examined

@@ -1,6 +1,7 @@
 """The influence-balanced loss."""
 
 import math
+import warnings
 
 import numpy as np
 import pytest
@@ -105,6 +106,25 @@ def test_extremes_are_finite(dtype, size, length):
     assert value.isfinite()
     assert logits.grad.isfinite().all()
     assert features.grad.isfinite().all()
+
+
+def test_numbers_of_every_precision_are_taken_together():
+    """Half-precision logits are worked on in float32; targets follow the logits."""
+    remedy, facts = make_remedy("influence_balanced"), make_facts([500, 60, 7, 1])
+    rng = np.random.default_rng(0)
+    logits, features = torch.from_numpy(rng.normal(size=(4, 4))), torch.rand(4, 5).double()
+    logits, features = logits.bfloat16(), features.bfloat16()
+    expected = formula(
+        logits.tolist(), features.tolist(), np.eye(4).tolist(), facts.counts.tolist(), 10.0
+    )
+    for dtype in (torch.bfloat16, torch.float32, torch.float64):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            found = remedy.influence_balanced(
+                logits.to(dtype), features.to(dtype), torch.eye(4), facts
+            )
+        assert found.dtype == (torch.float64 if dtype == torch.float64 else torch.float32)
+        assert found.item() == pytest.approx(expected, rel=1e-5)
 
 
 def test_slopes():

@@ -87,8 +87,11 @@ def test_it_rises_from_tail_to_head_and_forgets_classes_without_images(shape):
     assert eps[3] == pytest.approx(0.0)
 
 
-def test_equal_classes_are_all_the_largest():
-    assert make_remedy("label_aware_smoothing").smoothing(make_facts([5, 5])).tolist() == [0.3] * 2
+@pytest.mark.parametrize("shape", SHAPES)
+def test_equal_classes_are_all_the_largest(shape):
+    remedy = make_remedy("label_aware_smoothing", {"label_aware_smoothing": {"shape": shape}})
+    for size in (1, 6):
+        assert remedy.smoothing(make_facts([size, size])).tolist() == pytest.approx([0.3] * 2)
 
 
 def test_slopes():

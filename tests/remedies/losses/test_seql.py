@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.remedies.losses.cases import cross_entropy, examined, losses, problems
-from tests.remedies.scene import make_facts
+from tests.remedies.scene import Tiny, make_batch, make_facts
 from unskew.data.randomness import stream
 from unskew.remedies.base import Batch
 from unskew.remedies.registry import make_remedy
@@ -96,6 +96,21 @@ def test_a_mixed_image_owns_both_its_classes():
     assert math.isfinite(value)
     assert (slope[:, 2] != 0).all()
     assert (slope[:, 3] == 0).all()
+
+
+def test_a_class_at_the_threshold_is_not_rare():
+    """f < λ, not f ≤ λ: of two classes the second has a quarter, and λ is 0.5 / 2."""
+    remedy = make_remedy("seql", {"seql": {"threshold": 0.5}})
+    assert remedy.rare(make_facts([3, 1])).tolist() == [False, False]
+    assert remedy.rare(make_facts([4, 1])).tolist() == [False, True]
+
+
+def test_the_logits_are_the_networks_of_the_batchs_images():
+    remedy, facts, network = make_remedy("seql"), make_facts([40, 10, 1, 0]), Tiny(4)
+    batch = make_batch(torch.tensor([0, 45, 50]), facts, remedy)
+    batch = remedy.transform(batch, facts, stream(0, "seql"))
+    _, logits = remedy.objective(network, None, batch, Criterion(None, None), facts, 0)
+    torch.testing.assert_close(logits, network(batch.images))
 
 
 def test_gamma_is_how_often_a_class_is_spared():

@@ -73,6 +73,13 @@ def test_classes_come_as_often_as_they_should(name, epoch, options, expected):
     assert chisquare(seen, np.full(3, seen.sum() / 3)).pvalue < 1e-3 or expected[0] == 1 / 3
 
 
+def test_progressively_balanced_sampling_arrives_in_the_last_epoch_of_two():
+    facts = make_facts([400, 100, 4, 0], epochs=2)
+    first, last = (drawn_counts("progressively_balanced", facts, epoch)[:3] for epoch in (0, 1))
+    assert chisquare(first, np.array([400, 100, 4]) / 504 * first.sum()).pvalue > 1e-3
+    assert chisquare(last).pvalue > 1e-3
+
+
 @pytest.mark.parametrize(("epochs", "begins"), [(200, 160), (5, 4), (1, 0)])
 def test_deferred_resampling_begins_after_four_fifths(epochs, begins):
     remedy, facts = make_remedy("deferred_resampling"), make_facts([40, 4], epochs)
@@ -85,6 +92,11 @@ def test_undersampling_keeps_as_many_of_each_class_as_the_smallest_has():
     draw = make_remedy("undersample").draw(facts, 0, stream(0, "order", 0))
     assert np.bincount(facts.labels[draw.indices], minlength=4).tolist() == [3, 3, 3, 0]
     assert len(set(draw.indices)) == 9
+
+
+def test_undersampling_goes_down_to_a_single_image():
+    draw = make_remedy("undersample").draw(FACTS, 0, stream(0, "order", 0))
+    assert sorted(FACTS.labels[draw.indices]) == [0, 1, 2]
 
 
 def test_undersampling_chooses_once_or_each_epoch_and_shuffles_always():

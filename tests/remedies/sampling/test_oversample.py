@@ -1,6 +1,7 @@
 """Repeating minority images."""
 
 import numpy as np
+import pytest
 import torch
 
 from tests.remedies.scene import FACTS, make_facts
@@ -9,8 +10,9 @@ from unskew.remedies.base import Batch
 from unskew.remedies.registry import make_remedy
 
 
-def test_every_class_is_filled_up_and_the_copies_are_flagged():
-    draw = make_remedy("oversample_augmented").draw(FACTS, 0, stream(0, "order", 0))
+@pytest.mark.parametrize("name", ["oversample", "oversample_augmented"])
+def test_every_class_is_filled_up_and_the_copies_are_flagged(name):
+    draw = make_remedy(name).draw(FACTS, 0, stream(0, "order", 0))
     drawn = FACTS.labels[draw.indices]
     assert np.bincount(drawn, minlength=4).tolist() == [40, 40, 40, 0]
     originals = draw.indices[~draw.copies]
