@@ -38,56 +38,67 @@ def evaluate(logits, labels, counts):
     return evaluate_logits(logits, labels, class_names=names, train_counts=counts)
 
 
+def compare(index):
+    """One case against scikit-learn and torchmetrics."""
+    logits, labels, counts = case(index)
+    ours = evaluate(logits, labels, counts)
+    classes, predicted = logits.shape[1], logits.argmax(axis=1)
+    present = np.unique(labels)
+    everything = range(classes)
+    assert (
+        np.array(ours.confusion) == sk.confusion_matrix(labels, predicted, labels=everything)
+    ).all()
+    assert ours.accuracy == pytest.approx(sk.accuracy_score(labels, predicted))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        balanced = sk.balanced_accuracy_score(labels, predicted)
+    assert ours.balanced_accuracy == pytest.approx(balanced)
+    precision, recall, f1, support = sk.precision_recall_fscore_support(
+        labels, predicted, labels=everything, zero_division=0
+    )
+    assert list(ours.support) == support.tolist()
+    for k in everything:
+        if k in present:
+            assert ours.class_accuracy[k] == pytest.approx(recall[k])
+            assert ours.precision[k] == pytest.approx(precision[k])
+            assert ours.f1[k] == pytest.approx(f1[k])
+        else:
+            assert ours.class_accuracy[k] is ours.precision[k] is ours.f1[k] is None
+    assert ours.macro_f1 == pytest.approx(f1[present].mean())
+    assert ours.worst_class_accuracy == pytest.approx(recall[present].min())
+
+    probabilities = torch.from_numpy(logits).softmax(dim=1)
+    log = torch.from_numpy(logits).log_softmax(dim=1)[np.arange(len(labels)), labels]
+    assert ours.nll == pytest.approx(-log.mean().item())
+    one_hot = np.eye(classes)[labels]
+    brier = ((probabilities.numpy() - one_hot) ** 2).sum(axis=1).mean()
+    assert ours.brier == pytest.approx(brier, abs=1e-12)
+    for k in everything:
+        if 0 < (labels == k).sum() < len(labels):
+            # On our own probabilities: another softmax rounds other pairs into ties.
+            area = sk.roc_auc_score(labels == k, softmax(logits)[:, k])
+            assert ours.auroc[k] == pytest.approx(area)
+        else:
+            assert ours.auroc[k] is None
+    np.testing.assert_allclose(softmax(logits), probabilities, atol=1e-12)
+    # Torchmetrics breaks ties the other way, and gives a confidence of 1 a bin of its own.
+    if index % 20 == 1 and probabilities.max() < 1 - 1e-6:
+        theirs = multiclass_calibration_error(
+            probabilities, torch.from_numpy(labels), classes, n_bins=15
+        )
+        assert ours.ece == pytest.approx(theirs.item(), abs=1e-5)
+
+
 @pytest.mark.parametrize("block", range(CASES // BLOCK))
 def test_against_scikit_learn_and_torchmetrics(block):
     for index in range(block * BLOCK, (block + 1) * BLOCK):
-        logits, labels, counts = case(index)
-        ours = evaluate(logits, labels, counts)
-        classes, predicted = logits.shape[1], logits.argmax(axis=1)
-        present = np.unique(labels)
-        everything = range(classes)
-        assert (
-            np.array(ours.confusion) == sk.confusion_matrix(labels, predicted, labels=everything)
-        ).all()
-        assert ours.accuracy == pytest.approx(sk.accuracy_score(labels, predicted))
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            balanced = sk.balanced_accuracy_score(labels, predicted)
-        assert ours.balanced_accuracy == pytest.approx(balanced)
-        precision, recall, f1, support = sk.precision_recall_fscore_support(
-            labels, predicted, labels=everything, zero_division=0
-        )
-        assert list(ours.support) == support.tolist()
-        for k in everything:
-            if k in present:
-                assert ours.class_accuracy[k] == pytest.approx(recall[k])
-                assert ours.precision[k] == pytest.approx(precision[k])
-                assert ours.f1[k] == pytest.approx(f1[k])
-            else:
-                assert ours.class_accuracy[k] is ours.precision[k] is ours.f1[k] is None
-        assert ours.macro_f1 == pytest.approx(f1[present].mean())
-        assert ours.worst_class_accuracy == pytest.approx(recall[present].min())
+        compare(index)
 
-        probabilities = torch.from_numpy(logits).softmax(dim=1)
-        log = torch.from_numpy(logits).log_softmax(dim=1)[np.arange(len(labels)), labels]
-        assert ours.nll == pytest.approx(-log.mean().item())
-        one_hot = np.eye(classes)[labels]
-        brier = ((probabilities.numpy() - one_hot) ** 2).sum(axis=1).mean()
-        assert ours.brier == pytest.approx(brier, abs=1e-12)
-        for k in everything:
-            if 0 < (labels == k).sum() < len(labels):
-                # On our own probabilities: another softmax rounds other pairs into ties.
-                area = sk.roc_auc_score(labels == k, softmax(logits)[:, k])
-                assert ours.auroc[k] == pytest.approx(area)
-            else:
-                assert ours.auroc[k] is None
-        np.testing.assert_allclose(softmax(logits), probabilities, atol=1e-12)
-        # Torchmetrics breaks ties the other way, and gives a confidence of 1 a bin of its own.
-        if index % 20 == 1 and probabilities.max() < 1 - 1e-6:
-            theirs = multiclass_calibration_error(
-                probabilities, torch.from_numpy(labels), classes, n_bins=15
-            )
-            assert ours.ece == pytest.approx(theirs.item(), abs=1e-5)
+
+def test_the_first_cases_alone():
+    """Enough of them to notice a mistake, for runs that have no minutes to spend."""
+    for index in range(42):
+        compare(index)
 
 
 def test_group_means_follow_the_training_counts():

@@ -19,7 +19,9 @@ def test_a_prior_is_tilted_from_the_counts_through_even_to_reversed():
 
 def test_no_count_is_too_large_or_too_small_to_tilt():
     assert tilted_prior(np.array([10**9, 0]), -40) == pytest.approx([0, 1])
+    assert tilted_prior(np.array([10**9, 10**8]), 40) == pytest.approx([1, 0])
     assert tilted_prior(np.array([0, 1]), 1) == pytest.approx([0.5, 0.5])
+    assert tilted_prior(np.array([1, 2]), 1) == pytest.approx([1 / 3, 2 / 3])
 
 
 def images(prior, count=60_000):
@@ -60,11 +62,18 @@ def test_classes_without_images_are_left_out():
     )
 
 
+def test_the_last_classes_may_be_without_images_too():
+    logits, labels = np.array([[3.0, 0, 0], [0, 1.0, 0]]), np.array([0, 1])
+    assert log_loss_under_prior(logits, labels, np.array([0.25, 0.25, 0.5])) == pytest.approx(
+        negative_log_likelihood(logits, labels)
+    )
+
+
 def test_a_prior_of_absent_classes_alone_is_refused():
     confusion, prior = np.array([[3, 1], [0, 0]]), np.array([0.0, 1.0])
-    with pytest.raises(ValueError, match="no weight to any class"):
+    with pytest.raises(ValueError, match="^the prior gives no weight to any class"):
         accuracy_under_prior(confusion, prior)
-    with pytest.raises(ValueError, match="no weight to any class"):
+    with pytest.raises(ValueError, match="^the prior gives no weight to any class"):
         log_loss_under_prior(np.eye(2)[:1], np.array([0]), prior)
 
 

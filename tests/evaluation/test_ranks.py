@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from unskew.data.randomness import stream
-from unskew.evaluation.ranks import FEWEST_BLOCKS, rank
+from unskew.evaluation.ranks import FEWEST_BLOCKS, _critical, _dealt, _share, rank
 
 
 def table(blocks, gains, noise, seed=0):
@@ -83,10 +83,36 @@ def test_the_risk_of_telling_equals_apart_is_kept():
     assert wrong <= 8  # 5 % of 60 is 3; 8 or fewer in 99 of 100 such samples
 
 
+def test_a_share_counts_what_is_found_and_does_not_heed_rounding():
+    null = np.array([1.0, 2.0, 3.0, 4.0])
+    assert _share(null, 3.0) == _share(null, 3.0 + 1e-12) == _share(null, 3.0 - 1e-12) == 3 / 5
+    assert _share(null, 5.0) == 1 / 5
+
+
+def test_the_critical_difference_is_the_smallest_at_5_percent():
+    """Of 1 to 100, 97 and above are 4, with the one found 5 of 101; at 96 they are 6."""
+    assert _critical(np.arange(100, 0, -1.0)) == 97
+    assert _critical(np.ones(50)) is None
+
+
+def test_ranks_dealt_anew_are_means_of_the_same_ranks():
+    dealt = _dealt(np.array([[1.0, 2, 3], [2, 3, 1], [1.5, 1.5, 3]]))
+    np.testing.assert_allclose(dealt.sum(axis=1), 6)
+    np.testing.assert_allclose(dealt.mean(axis=0), 2, atol=0.03)
+    # Variances 2/3, 2/3 and 1/2 of single ranks, over 9.
+    np.testing.assert_allclose(dealt.var(axis=0), 11 / 54, rtol=0.06)
+
+
+def test_equals_stay_in_the_order_given_and_blocks_are_counted():
+    found = rank({f"{k:02}": [0.5] * 7 for k in range(40)})
+    assert list(found.means) == [f"{k:02}" for k in range(40)]
+    assert found.blocks == 7
+
+
 @pytest.mark.parametrize(
     "figures", [{"a": [1.0]}, {"a": [1.0], "b": [1.0, 2.0]}, {"a": [], "b": []},
                 {"a": [1.0], "b": [float("nan")]}],
 )  # fmt: skip
 def test_what_cannot_be_ranked_is_refused(figures):
-    with pytest.raises(ValueError, match=r"two treatments|finite"):
+    with pytest.raises(ValueError, match=r"^at least two treatments|^figures must be finite"):
         rank(figures)

@@ -1,0 +1,106 @@
+"""Intervals and tests at the edges: one seed, equal seeds, ties, many seeds, and tables' values."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from unskew.data.randomness import stream
+from unskew.evaluation.choice import choose
+from unskew.evaluation.significance import (
+    EXACT_SEEDS,
+    RESAMPLES,
+    bootstrap_interval,
+    detectable_difference,
+    mean_interval,
+    paired_difference,
+    sign_flip_p,
+    t_test_p,
+    wilcoxon_p,
+)
+
+
+def seeds(values):
+    return dict(enumerate(values))
+
+
+def test_the_bootstrap_interval_is_scipys_percentile_interval():
+    d = stream(0, "bootstrapped").normal(0.02, 0.01, 25)
+    d[0] = 0.2  # Left out, the interval would lie elsewhere.
+    theirs = stats.bootstrap(
+        (d,), np.mean, n_resamples=40_000, method="percentile", rng=np.random.default_rng(0)
+    ).confidence_interval
+    width = theirs.high - theirs.low
+    assert bootstrap_interval(d) == pytest.approx((theirs.low, theirs.high), abs=0.03 * width)
+    found = paired_difference(seeds(d), seeds(np.zeros(25)))
+    assert found.bootstrap == bootstrap_interval(d)
+    assert found.detectable == pytest.approx(detectable_difference(d.std(ddof=1), 25))
+
+
+@pytest.mark.parametrize(
+    ("n", "expected"), [(4, (3.1824 + 0.9785) / 2), (9, (2.3060 + 0.8889) / 3)]
+)
+def test_the_detectable_difference_is_of_the_tables_of_students_t(n, expected):
+    assert detectable_difference(1.0, n) == pytest.approx(expected, abs=1e-4)
+
+
+def test_one_seed_is_counted_and_can_show_nothing():
+    assert mean_interval([0.5]).seeds == 1
+    assert paired_difference({3: 0.5}, {3: 0.4}).smallest_p == 1
+
+
+def test_arms_without_a_common_seed_are_refused():
+    with pytest.raises(ValueError, match="^the two arms have no seed in common"):
+        paired_difference({0: 1.0}, {1: 1.0})
+
+
+def test_the_same_difference_on_every_seed_is_beyond_doubt():
+    assert t_test_p(mean_interval([0.5, 0.5, 0.5])) == 0
+
+
+def test_sign_patterns_are_all_tried_up_to_twelve_seeds_and_drawn_beyond():
+    assert sign_flip_p(np.arange(1.0, EXACT_SEEDS + 1)) == 2 / 2**EXACT_SEEDS
+    # No pattern drawn comes near: the found one alone is counted.
+    assert sign_flip_p(np.arange(1.0, 41)) == 1 / RESAMPLES
+
+
+def test_wilcoxons_p_of_many_different_differences_is_exact():
+    d = stream(0, "sixty").normal(0.2, 1, 60)
+    exact, approximate = (stats.wilcoxon(d, method=m).pvalue for m in ("exact", "approx"))
+    assert abs(exact - approximate) > 1e-6
+    assert wilcoxon_p(d) == pytest.approx(exact, rel=1e-9)
+
+
+def signed_rank_p(d):
+    """Over all signs of the mid-ranks of |d|, the ranks of zeros split between the sides."""
+    ranks = stats.rankdata(np.abs(d))[d != 0]
+    sums = np.array([np.dot(s, ranks) for s in product((1, -1), repeat=len(ranks))])
+    found = np.dot(np.sign(d[d != 0]), ranks)
+    return (np.abs(sums) >= abs(found) - 1e-9).mean()
+
+
+@pytest.mark.parametrize("d", [[1.0, 1, 1, -1, 2, 2, 3], [2.0, 2, 2, 2, -1, -1, 5, 5, 5]])
+def test_wilcoxons_p_of_ties_is_that_of_all_sign_patterns(d):
+    assert wilcoxon_p(np.array(d)) == pytest.approx(signed_rank_p(np.array(d)))
+
+
+def test_zeros_have_ranks_in_wilcoxons_test():
+    """The one loss has rank 6 of 4 to 8 for 4 of 16 ways; without the zeros it were 3 of 1 to 5."""
+    d = np.array([0.0, 0.0, 0.0, 0.1, 0.2, -0.3, 0.4, 0.5])
+    assert signed_rank_p(d) == 0.25
+    assert wilcoxon_p(d) == pytest.approx(0.25)
+
+
+def test_a_choice_tells_what_both_ways_of_choosing_would_report():
+    validation = {"a": seeds([0.6, 0.6]), "b": seeds([0.5, 0.5]), "c": seeds([0.1, 0.1])}
+    test = {"a": seeds([0.50, 0.52]), "b": seeds([0.60, 0.62]), "c": seeds([0.0, 0.1])}
+    found = choose(validation, test)
+    assert (found.chosen, found.by_test) == ("a", "b")
+    assert found.test_of_chosen == pytest.approx(0.51)
+    assert found.test_of_by_test == pytest.approx(0.61)
+    assert found.votes == {"a": 2, "b": 0, "c": 0}
+
+
+def test_of_no_candidates_none_is_chosen():
+    assert choose({}, {}) is None
