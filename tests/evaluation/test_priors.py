@@ -71,9 +71,9 @@ def test_the_last_classes_may_be_without_images_too():
 
 def test_a_prior_of_absent_classes_alone_is_refused():
     confusion, prior = np.array([[3, 1], [0, 0]]), np.array([0.0, 1.0])
-    with pytest.raises(ValueError, match="^the prior gives no weight to any class"):
+    with pytest.raises(ValueError, match=r"^the prior gives no weight to any class"):
         accuracy_under_prior(confusion, prior)
-    with pytest.raises(ValueError, match="^the prior gives no weight to any class"):
+    with pytest.raises(ValueError, match=r"^the prior gives no weight to any class"):
         log_loss_under_prior(np.eye(2)[:1], np.array([0]), prior)
 
 

@@ -51,7 +51,7 @@ def test_one_seed_is_counted_and_can_show_nothing():
 
 
 def test_arms_without_a_common_seed_are_refused():
-    with pytest.raises(ValueError, match="^the two arms have no seed in common"):
+    with pytest.raises(ValueError, match=r"^the two arms have no seed in common"):
         paired_difference({0: 1.0}, {1: 1.0})
 
 
