@@ -47,7 +47,7 @@ def test_every_message_is_used():
     for key in flat("en"):
         section = key.split(".")[0]
         # Metrics and verdicts are looked up by their names.
-        by_rule = section in ("metric", "comparison") or key.startswith("results.")
+        by_rule = section in ("metric", "comparison", "interaction") or key.startswith("results.")
         assert by_rule or f'"{key}"' in sources, key
 
 

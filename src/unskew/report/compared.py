@@ -66,7 +66,11 @@ class Compared:
 
 def compare(results: StudyResults, comparison: Comparison) -> list[Compared]:
     """Every pair of an expanded comparison; p values corrected over the pairs that have one."""
-    found = [_pair(results, *pair, comparison.metric) for pair in comparison.pairs]
+    return corrected([_pair(results, *pair, comparison.metric) for pair in comparison.pairs])
+
+
+def corrected(found: list[Compared]) -> list[Compared]:
+    """One family of pairs, its p values corrected over the pairs that have one (Holm 1979)."""
     raw = [t_test_p(pair.paired.difference) if pair.paired else None for pair in found]
     tested = [p for p in raw if p is not None]
     adjusted = iter(holm(tested))

@@ -7,6 +7,7 @@ from unskew.report.compared import compare
 from unskew.report.context import Context
 from unskew.report.document import Block, Document, Paragraph, Section
 from unskew.report.figures.style import styled
+from unskew.report.interacting import interact
 from unskew.report.ranked import rank_all
 from unskew.report.sections.calibration import calibration_section
 from unskew.report.sections.choice import choice_section, make_choices
@@ -14,6 +15,7 @@ from unskew.report.sections.classes import classes_section, confusion_section
 from unskew.report.sections.comparisons import comparisons_section
 from unskew.report.sections.conclusions import conclusions_section
 from unskew.report.sections.data import data_section
+from unskew.report.sections.interactions import interactions_section
 from unskew.report.sections.method import method_section
 from unskew.report.sections.networks import networks_section
 from unskew.report.sections.norms import norms_section
@@ -33,14 +35,16 @@ def compose(context: Context) -> Document:
         choices = make_choices(results)
         confirmed = confirm(results)
         ranked = rank_all(results)
+        interacting = [interact(results, family) for family in study.expanded_interactions()]
         sections = [
-            conclusions_section(context, compared, ranked, choices, confirmed),
+            conclusions_section(context, compared, interacting, ranked, choices, confirmed),
             second_stage_section(context, confirmed),
             data_section(context),
             networks_section(context),
             results_section(context),
             curves_section(context),
             comparisons_section(context, compared),
+            interactions_section(context, interacting),
             rankings_section(context, ranked),
             classes_section(context),
             confusion_section(context),

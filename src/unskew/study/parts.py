@@ -73,6 +73,38 @@ class Comparison(Part):
         return self
 
 
+class Gain(Part):
+    """How much one arm exceeds another, and in what circumstances, in words.
+
+    Attributes
+    ----------
+    pair: names of [candidate, baseline].
+    label: the circumstances: "with plain logits".
+    """
+
+    pair: tuple[str, str]
+    label: Text
+
+
+class Interaction(Part):
+    """Whether a gain is larger in some circumstances than in others, paired over seeds.
+
+    What is measured is the difference of two differences, `first` minus `second`. All those of
+    one grid are one family for Holm's correction.
+
+    Attributes
+    ----------
+    label: what gains, in words: "λ = 1e-3".
+    """
+
+    title: Text = {}
+    metric: str = "balanced_accuracy"
+    grid: Grid = {}
+    label: Text
+    first: Gain
+    second: Gain
+
+
 class Confirmation(Part):
     """A second stage: the best of many arms run again with fresh seeds.
 

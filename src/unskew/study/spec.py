@@ -16,7 +16,9 @@ from unskew.study.parts import (
     ArmTemplate,
     Comparison,
     Confirmation,
+    Gain,
     Grid,
+    Interaction,
     Part,
     Published,
     Ranking,
@@ -45,6 +47,7 @@ class Study(Part):
     arms: list[ArmTemplate] = Field(min_length=1)
     selections: list[Selection] = Field([])
     comparisons: list[Comparison] = Field([])
+    interactions: list[Interaction] = Field([])
     rankings: list[Ranking] = Field([])
     confirmations: list[Confirmation] = Field([])
     published: Published | None = None
@@ -152,6 +155,27 @@ class Study(Part):
             found.append(comparison.model_copy(update=plain))
         return found
 
+    def expanded_interactions(self) -> list[list[Interaction]]:
+        """Families of interactions without grids, a family for each that the file has."""
+        return [
+            [
+                part.model_copy(
+                    update={
+                        "label": self._titled(part.label, values),
+                        "first": self._gain(part.first, values),
+                        "second": self._gain(part.second, values),
+                        "grid": Grid(),
+                    }
+                )
+                for values in combinations(part.grid)
+            ]
+            for part in self.interactions
+        ]
+
+    def _gain(self, gain: Gain, values: dict[str, Any]) -> Gain:
+        pair = tuple(fill(name, values) for name in gain.pair)
+        return gain.model_copy(update={"pair": pair, "label": self._titled(gain.label, values)})
+
     def expanded_rankings(self) -> list[Ranking]:
         """Rankings without grids, every block spelt out."""
         found = []
@@ -189,6 +213,9 @@ class Study(Part):
             used += [(f"selection {selection.name!r}", selection.baseline)]
         for comparison in self.expanded_comparisons():
             used += [("a comparison", name) for pair in comparison.pairs for name in pair]
+        for family in self.expanded_interactions():
+            for part in family:
+                used += [("an interaction", n) for n in (*part.first.pair, *part.second.pair)]
         for ranking in self.expanded_rankings():
             patterns = ", ".join(block.arms for block in ranking.blocks)
             if len({block.arms for block in ranking.blocks}) < 2:

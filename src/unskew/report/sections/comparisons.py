@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from matplotlib.figure import Figure
+
 from unskew.report.compared import Compared
 from unskew.report.context import Context
 from unskew.report.document import Block, Heading, Section, Table
@@ -36,30 +38,31 @@ def comparison_figure(
     context: Context, name: str, comparison: Comparison, pairs: list[Compared]
 ) -> Block:
     """Forest of the pairs' differences; every pair has a shared seed."""
-    words = context.words
-    metric = words.metric(comparison.metric)
-    differences = {
-        _wrapped(context, pair): (pair.paired.difference, list(pair.by_seed))
-        for pair in pairs
-        if pair.paired
-    }
+    words, metric = context.words, context.words.metric(comparison.metric)
+    seeds = words.seeds(*(len(pair.by_seed) for pair in pairs))
     summary = "; ".join(
         f"{pair_label(context, pair)}: {points(pair.paired.difference.mean, comparison.metric)}"
         for pair in pairs
         if pair.paired
     )
-    scale = 100 if is_share(comparison.metric) else 1
-    axis = words("comparison.axis", metric=metric) if scale == 100 else metric
     return context.draw(
         name,
-        forest(differences, axis, scale),
-        words(
-            "comparison.figure_caption",
-            metric=metric,
-            seeds=words.seeds(*(len(pair.by_seed) for pair in pairs)),
-        ),
+        difference_forest(context, {_wrapped(context, pair): pair for pair in pairs}),
+        words("comparison.figure_caption", metric=metric, seeds=seeds),
         words("comparison.figure_alt", metric=metric, summary=summary),
     )
+
+
+def difference_forest(context: Context, pairs: dict[str, Compared]) -> Figure:
+    """A row a pair, by its label; pairs without a shared seed are left out."""
+    metric = next(iter(pairs.values())).metric
+    differences = {
+        label: (pair.paired.difference, list(pair.by_seed))
+        for label, pair in pairs.items()
+        if pair.paired
+    }
+    scale, axis = (100, "comparison.axis") if is_share(metric) else (1, "comparison.axis_plain")
+    return forest(differences, context.words(axis, metric=context.words.metric(metric)), scale)
 
 
 def _wrapped(context: Context, pair: Compared) -> str:
@@ -69,39 +72,57 @@ def _wrapped(context: Context, pair: Compared) -> str:
 
 def comparison_table(context: Context, comparison: Comparison, pairs: list[Compared]) -> Table:
     """The pairs' differences with their intervals and tests."""
-    words, rows = context.words, []
-    for pair in pairs:
-        assert pair.paired is not None
-        found, metric = pair.paired, comparison.metric
-        low, high = found.difference.low, found.difference.high
-        interval = "–"
-        if low is not None and high is not None:
-            interval = f"{points(low, metric)} … {points(high, metric)}"
-        bootstrap = "–"
-        if found.bootstrap is not None:
-            bootstrap = " … ".join(points(end, metric) for end in found.bootstrap)
-        detectable = "–" if found.detectable is None else unsigned(found.detectable, metric)
-        rows.append(
-            (
-                pair_label(context, pair),
-                points(found.difference.mean, metric),
-                interval,
-                bootstrap,
-                p_value(found.wilcoxon),
-                p_value(pair.adjusted),
-                detectable,
-            )
-        )
-    key = "comparison.header" if is_share(comparison.metric) else "comparison.header_plain"
+    words = context.words
     caption = words(
         "comparison.caption",
         metric=words.metric(comparison.metric),
         seeds=words.seeds(*(len(pair.by_seed) for pair in pairs)),
     )
-    family = max(pair.family for pair in pairs)
+    labelled = {pair_label(context, pair): pair for pair in pairs}
+    return difference_table(context, words("comparison.pair"), labelled, caption)
+
+
+def difference_table(
+    context: Context, first: str, pairs: dict[str, Compared], caption: str
+) -> Table:
+    """A row a pair, by its label; pairs without a shared seed are left out.
+
+    Parameters
+    ----------
+    first: header of the labels' column.
+    caption: what goes before the words on the tests.
+    """
+    words = context.words
+    shown = {label: pair for label, pair in pairs.items() if pair.paired}
+    rows = tuple((label, *_figures(pair)) for label, pair in shown.items())
+    share = is_share(next(iter(shown.values())).metric)
+    header = words("comparison.header" if share else "comparison.header_plain").split("|")
+    family = max(pair.family for pair in shown.values())
     if family:
-        fewest = min(len(pair.by_seed) for pair in pairs if pair.family)
+        fewest = min(len(pair.by_seed) for pair in shown.values() if pair.family)
         smallest = p_phrase(2 / 2**fewest)
         tests = words("comparison.tests", family=family, smallest=smallest)
         caption = words.sentences(caption, tests)
-    return Table(tuple(words(key).split("|")), tuple(rows), caption)
+    return Table((first, *header), rows, caption)
+
+
+def _figures(pair: Compared) -> tuple[str, ...]:
+    """The cells of a pair's row after its label."""
+    assert pair.paired is not None
+    found, metric = pair.paired, pair.metric
+    low, high = found.difference.low, found.difference.high
+    interval = bootstrap = detectable = "–"
+    if low is not None and high is not None:
+        interval = f"{points(low, metric)} … {points(high, metric)}"
+    if found.bootstrap is not None:
+        bootstrap = " … ".join(points(end, metric) for end in found.bootstrap)
+    if found.detectable is not None:
+        detectable = unsigned(found.detectable, metric)
+    return (
+        points(found.difference.mean, metric),
+        interval,
+        bootstrap,
+        p_value(found.wilcoxon),
+        p_value(pair.adjusted),
+        detectable,
+    )

@@ -5,9 +5,15 @@ from __future__ import annotations
 from unskew.report.compared import Compared
 from unskew.report.context import Context
 from unskew.report.document import Block, Bullets, Heading, Paragraph, Section
+from unskew.report.interacting import Interacting
 from unskew.report.numbers import is_share, p_phrase, points, share, unsigned
 from unskew.report.ranked import Ranked
 from unskew.report.sections.choice import Chosen, choice_sentence
+from unskew.report.sections.interactions import (
+    family_sentence,
+    interaction_sentence,
+    interaction_title,
+)
 from unskew.report.sections.published import claim_sentences, other_data
 from unskew.report.sections.rankings import ranking_sentence, ranking_title
 from unskew.report.sections.second_stage import Confirmed
@@ -24,6 +30,7 @@ MOST_SENTENCES = 10
 def conclusions_section(
     context: Context,
     compared: list[tuple[Comparison, list[Compared]]],
+    interacting: list[list[Interacting]],
     ranked: list[Ranked],
     choices: list[Chosen],
     confirmed: list[Confirmed],
@@ -41,6 +48,10 @@ def conclusions_section(
     for comparison, pairs in compared:
         blocks.append(Heading(context.text(comparison.title) or words("section.comparisons")))
         blocks.append(verdicts(context, pairs))
+    for family in interacting:
+        blocks.append(Heading(interaction_title(context, family)))
+        first = [family_sentence(context, family)] if len(family) > 1 else []
+        blocks.append(Bullets((*first, *(interaction_sentence(context, f) for f in family))))
     for found in ranked:
         blocks.append(Heading(ranking_title(context, found)))
         blocks.append(Bullets((ranking_sentence(context, found),)))

@@ -28,6 +28,8 @@ def norms_section(context: Context) -> Section:
         found = {name: norms_by_seed(context.results.arms[name]) for name in selection.arms}
         if any(found.values()):
             panel = _panel(context, selection, found)
+            if any(np.array_equal(panel.norms, p.norms, equal_nan=True) for p in panels):
+                continue
             panels.append(panel)
             seeds += [len(norms) for norms in found.values() if norms]
             sentences += _ratios(context, selection, found, panel)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from unskew.report.context import Context
-from unskew.report.document import Block, Paragraph, Section, Table
+from unskew.report.document import Block, Bullets, Heading, Paragraph, Section, Table
 from unskew.report.figures.curves import training_curves
 from unskew.report.figures.overview import overview
 from unskew.report.numbers import mean_and_half, over_seeds
+from unskew.report.same import same_arms
 
 FIGURES = (
     "accuracy", "balanced_accuracy", "minority_accuracy", "majority_accuracy",
@@ -45,7 +46,23 @@ def results_section(context: Context) -> Section:
     if "balanced_accuracy" not in shown:
         caption = words.sentences(caption, words("results.balanced"))
     table = Table(header, tuple(rows), caption)
+    blocks += _same(context)
     return Section(words("section.results"), (*_overview(context), table, *blocks), "results")
+
+
+def _same(context: Context) -> list[Block]:
+    """Arms that nothing, or nothing but their probabilities, tells apart."""
+    words, sentences = context.words, []
+    for same in same_arms(context.results):
+        names = [words("words.quoted", text=context.label(name)) for name in same.arms]
+        sentences.append(
+            words(
+                "results.same_all" if same.probabilities else "results.same_classes",
+                arms=words("words.and").join(names),
+                seeds=words.seeds(same.seeds),
+            )
+        )
+    return [Heading(words("results.same")), Bullets(tuple(sentences))] if sentences else []
 
 
 def _informative(context: Context) -> list[str]:

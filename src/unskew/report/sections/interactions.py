@@ -1,0 +1,111 @@
+"""Whether a gain is larger in some circumstances: differences of differences."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from unskew.report.context import Context
+from unskew.report.document import Block, Heading, Section
+from unskew.report.interacting import Interacting
+from unskew.report.numbers import is_share, p_phrase, points, unsigned
+from unskew.report.sections.comparisons import difference_forest, difference_table
+
+
+def interactions_section(context: Context, families: list[list[Interacting]]) -> Section:
+    """A forest and a table of every family that has a shared seed."""
+    blocks: list[Block] = []
+    for number, family in enumerate(families, 1):
+        figures = _figures(context, number, family)
+        blocks += [Heading(interaction_title(context, family)), *figures] if figures else []
+    return Section(context.words("section.interactions"), tuple(blocks), "interactions")
+
+
+def interaction_title(context: Context, family: list[Interacting]) -> str:
+    """The study's title, or else what all interactions are called."""
+    title = context.text(family[0].interaction.title)
+    return title or context.words("section.interactions")
+
+
+def family_sentence(context: Context, family: list[Interacting]) -> str:
+    """How many gains of a family are larger in which circumstances."""
+    words, part = context.words, family[0].interaction
+    verdicts = Counter(found.verdict for found in family)
+    return words(
+        "interaction.family",
+        metric=words.metric(part.metric),
+        count=len(family),
+        first=context.text(part.first.label),
+        second=context.text(part.second.label),
+        larger=verdicts["larger"],
+        smaller=verdicts["smaller"],
+        hints=verdicts["hint"],
+        open=verdicts["none"] + verdicts["single"] + verdicts["missing"],
+    )
+
+
+def interaction_sentence(context: Context, found: Interacting) -> str:
+    """Both gains, their difference, and what that shows."""
+    words, part, pair = context.words, found.interaction, found.found
+    label, metric = context.text(part.label), part.metric
+    if pair.paired is None:
+        return words("interaction.missing", label=label)
+    unit = "words.points" if is_share(metric) else "words.plain"
+    circumstances = {
+        "first": context.text(part.first.label),
+        "second": context.text(part.second.label),
+    }
+    gains = [words(unit, value=points(gain, metric)) for gain in pair.means]
+    difference = words(unit, value=points(pair.paired.difference.mean, metric))
+    measured = words(
+        "interaction.measured",
+        label=label,
+        metric=words.metric(metric),
+        gain_first=gains[0],
+        gain_second=gains[1],
+        difference=difference,
+        **circumstances,
+    )
+    low, high = pair.paired.difference.low, pair.paired.difference.high
+    if low is None or high is None:
+        return words.sentences(measured, words("interaction.single"))
+    chance = p_phrase(pair.adjusted)
+    if pair.family > 1:
+        chance = words("comparison.corrected", p=chance, family=pair.family)
+    verdict = words(
+        f"interaction.{found.verdict}",
+        **circumstances,
+        low=points(low, metric),
+        high=points(high, metric),
+        seeds=words.seeds(len(pair.by_seed)),
+        p=chance,
+        detectable=words(unit, value=unsigned(pair.paired.detectable or 0.0, metric)),
+    )
+    return words.sentences(measured, verdict)
+
+
+def _figures(context: Context, number: int, family: list[Interacting]) -> list[Block]:
+    words, part = context.words, family[0].interaction
+    pairs = {context.text(f.interaction.label): f.found for f in family if f.found.paired}
+    if not pairs:
+        return []
+    values = {
+        "metric": words.metric(part.metric),
+        "first": context.text(part.first.label),
+        "second": context.text(part.second.label),
+        "seeds": words.seeds(*(len(pair.by_seed) for pair in pairs.values())),
+    }
+    summary = "; ".join(
+        f"{label}: {points(pair.paired.difference.mean, part.metric)}"
+        for label, pair in pairs.items()
+        if pair.paired
+    )
+    picture = context.draw(
+        f"interaction-{number}",
+        difference_forest(context, pairs),
+        words("interaction.caption", **values),
+        words("comparison.figure_alt", metric=values["metric"], summary=summary),
+    )
+    table = difference_table(
+        context, words("interaction.column"), pairs, words("interaction.table_caption", **values)
+    )
+    return [picture, table]
