@@ -121,3 +121,11 @@ def test_before_the_first_stage_is_over_there_is_no_section(study, tmp_path):
         leave_out=lambda run: run.recipe.seed == 2,
     )  # fmt: skip
     assert section(context(out, tmp_path)).blocks == ()
+
+
+def test_the_method_does_not_deny_that_half_of_the_test_images_chose(out, made_up, tmp_path):
+    for folder, said in ((out, "chosen on one half of the test images"), (made_up, "Nothing is")):
+        method = next(s for s in compose(context(folder, tmp_path)).sections if s.anchor == "method")
+        bullets = next(b for b in method.blocks if isinstance(b, Bullets))
+        assert said in bullets.items[1]
+        assert "after the last epoch" in bullets.items[2]

@@ -17,7 +17,8 @@ def method_section(context: Context) -> Section:
     recipes = [arm.arm.recipe for arm in results.arms.values()]
     sentences = [
         words("method.pairing", subset_seed=recipes[0].subset_seed),
-        words("method.test"),
+        words("method.test_halves" if results.study.confirmations else "method.test"),
+        words("method.last_epoch"),
         words("method.verdicts", level=f"{LEVEL:.0%}".replace("%", " %")),
         words("method.train_accuracy"),
     ]
