@@ -123,9 +123,9 @@ def test_before_the_first_stage_is_over_there_is_no_section(study, tmp_path):
     assert section(context(out, tmp_path)).blocks == ()
 
 
-def test_the_method_does_not_deny_that_half_of_the_test_images_chose(out, made_up, tmp_path):
-    for folder, said in ((out, "chosen on one half of the test images"), (made_up, "Nothing is")):
-        method = next(s for s in compose(context(folder, tmp_path)).sections if s.anchor == "method")
-        bullets = next(b for b in method.blocks if isinstance(b, Bullets))
-        assert said in bullets.items[1]
-        assert "after the last epoch" in bullets.items[2]
+def test_the_method_does_not_deny_that_half_of_the_test_images_chose(out, tmp_path):
+    sections = compose(context(out, tmp_path)).sections
+    method = next(section for section in sections if section.anchor == "method")
+    bullets = next(block for block in method.blocks if isinstance(block, Bullets))
+    assert "chosen on one half of the test images" in bullets.items[1]
+    assert "Nothing is chosen" not in " ".join(bullets.items)

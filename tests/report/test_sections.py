@@ -141,3 +141,9 @@ def test_many_comparisons_with_one_baseline_are_told_by_their_verdicts(tmp_path)
     chinese, _ = document_of(out, tmp_path / "figures", "zh")
     (first, *_) = (i for b in blocks(chinese, "conclusions", Bullets) for i in b.items)
     assert "优于“lr1e-2”" in first
+
+
+def test_the_method_says_that_nothing_is_chosen_on_test_images_and_no_epoch_at_all(whole):
+    (bullets,) = blocks(whole, "method", Bullets)
+    assert bullets.items[1] == "Nothing is chosen on the test images."
+    assert "no epoch is chosen" in bullets.items[2]
