@@ -30,7 +30,12 @@ def study(
         typer.Option("--set", help="Any recipe field for every run, as field=value; repeatable."),
     ] = None,
     workers: Annotated[
-        int | None, typer.Option(help="Runs at once; as many as cores if none.", min=1)
+        int | None,
+        typer.Option(help="Processes; as many as cores if none, or one for a GPU.", min=1),
+    ] = None,
+    replicas: Annotated[
+        int | None,
+        typer.Option(help="Runs a process trains at once; many on a GPU, 1 on a CPU.", min=1),
     ] = None,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     strict: Annotated[
@@ -75,8 +80,8 @@ def study(
     folder = out or Path(f"unskew-{wanted.name}")
     with interruptible(), StudyBars() as bars:
         failures = execute_study(
-            wanted, splits, folder, workers=workers, device=device, strict=strict,
-            image_size=image_size, listen=bars.show,
+            wanted, splits, folder, workers=workers, replicas=replicas, device=device,
+            strict=strict, image_size=image_size, listen=bars.show,
         )  # fmt: skip
     path = write_report(folder, "html", lang)
     for run, message in failures.items():

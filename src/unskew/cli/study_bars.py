@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import islice
 from types import TracebackType
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
@@ -10,6 +11,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from unskew.cli.console import stderr
 from unskew.study.progress import Current, StudyProgress
 
+MOST_LINES = 8
+"""Runs that have a bar of their own."""
 QUIET_EVERY = 60
 """Seconds between lines where no terminal is there to draw bars on."""
 
@@ -57,10 +60,12 @@ class StudyBars:
         if self._whole is None:
             self._whole = self._bars.add_task("study", total=progress.total, note="")
         self._bars.update(self._whole, completed=progress.done, total=progress.total, note=note)
+        # On a GPU many runs train at once and are at the same step: a few of them tell enough.
+        shown = dict(islice(progress.current.items(), MOST_LINES))
         for name in list(self._lines):
-            if name not in progress.current:
+            if name not in shown:
                 self._bars.remove_task(self._lines.pop(name))
-        for name, at in progress.current.items():
+        for name, at in shown.items():
             if name not in self._lines:
                 self._lines[name] = self._bars.add_task("", total=None, note="")
             self._bars.update(

@@ -6,13 +6,14 @@ import multiprocessing
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
 from unskew.data.imageset import Splits
+from unskew.study.cohorts import join
 from unskew.study.describe import describe
 from unskew.study.plan import PlannedRun, plan, plan_second_stage
 from unskew.study.progress import StudyProgress
@@ -24,6 +25,8 @@ from unskew.training.shown import check_fits
 
 ATTEMPTS = 2
 """Times a run is tried whose worker dies (killed for memory, say) before it counts as failed."""
+REPLICAS = 64
+"""Runs at once on a GPU. More of them fill it no better, and take memory."""
 TICK = 0.5
 """Seconds between looks when nothing happens, so that time left is kept current."""
 
@@ -32,7 +35,7 @@ TICK = 0.5
 class _Worker:
     process: SpawnProcess
     connection: Connection
-    run: PlannedRun | None = None
+    runs: dict[str, PlannedRun] = field(default_factory=dict)
 
 
 def execute_study(
@@ -41,6 +44,7 @@ def execute_study(
     out: Path,
     *,
     workers: int | None = None,
+    replicas: int | None = None,
     device: str = "cpu",
     strict: bool = False,
     image_size: int | None = None,
@@ -56,7 +60,9 @@ def execute_study(
     study: with all overrides applied.
     splits: the opened data; workers open the same from the cache.
     out: the study's folder.
-    workers: processes of one thread each; None: one a core.
+    workers: processes of one thread each; None: one a core, or one for a GPU.
+    replicas: runs that a worker trains at once where they can be; None: 1 on a CPU, where the
+        package's own kernels are faster, and `REPLICAS` on a GPU.
     listen: told of progress, at least twice a second.
 
     Returns
@@ -76,7 +82,8 @@ def execute_study(
     describe(out, runs, splits)
     train = partial(
         _train_all, store=store, data=Data(study.data, strict, image_size),
-        workers=workers or len(os.sched_getaffinity(0)), device=device, listen=listen,
+        workers=workers or (len(os.sched_getaffinity(0)) if device == "cpu" else 1),
+        replicas=replicas or (1 if device == "cpu" else REPLICAS), device=device, listen=listen,
     )  # fmt: skip
     failures = train(runs, write=lambda: store.write_tables(runs, splits.name))
     stages = study.expanded_confirmations()
@@ -103,6 +110,7 @@ def _train_all(
     store: Store,
     data: Data,
     workers: int,
+    replicas: int,
     device: str,
     listen: Callable[[StudyProgress], None],
 ) -> dict[str, str]:
@@ -113,7 +121,7 @@ def _train_all(
         return {}
     count = min(workers, len(waiting))
     progress = StudyProgress(list(waiting), count)
-    pool = _Pool(data, count, device, store, progress)
+    pool = _Pool(data, count, replicas, device, store, progress)
     try:
         while pool.busy or progress.waiting:
             pool.hand_out()
@@ -129,8 +137,15 @@ class _Pool:
     """Worker processes, what each is doing, and what went wrong."""
 
     def __init__(
-        self, data: Data, count: int, device: str, store: Store, progress: StudyProgress
+        self,
+        data: Data,
+        count: int,
+        replicas: int,
+        device: str,
+        store: Store,
+        progress: StudyProgress,
     ) -> None:
+        self._replicas = replicas
         self._data, self._device, self._store, self._progress = data, device, store, progress
         self._context = multiprocessing.get_context("spawn")
         self._workers = [self._start() for _ in range(count)]
@@ -141,32 +156,42 @@ class _Pool:
     @property
     def busy(self) -> bool:
         """Whether any worker has a run, or another process is to be waited for."""
-        return any(worker.run for worker in self._workers) or bool(self._elsewhere)
+        return any(worker.runs for worker in self._workers) or bool(self._elsewhere)
 
     def hand_out(self) -> None:
         """Give idle workers the next runs."""
         for worker in self._workers:
-            if worker.run is None and (run := self._next()):
-                self._progress.begin(run)
-                worker.run = run
+            if not worker.runs and (runs := self._next()):
                 folder = self._store.folder
-                twin = None if run.twin is None else folder(run.twin)
-                task = Task(run.recipe.model_dump(), folder(run.recipe), twin)
-                worker.connection.send(task)
+                worker.runs = {run.recipe.run_id: run for run in runs}
+                for run in runs:
+                    self._progress.begin(run)
+                worker.connection.send(
+                    [
+                        Task(
+                            run.recipe.model_dump(),
+                            folder(run.recipe),
+                            None if run.twin is None else folder(run.twin),
+                        )
+                        for run in runs
+                    ]
+                )
         if not self._progress.waiting and self._elsewhere:
             self._look_elsewhere()
 
-    def _next(self) -> PlannedRun | None:
-        """The first waiting run whose twin is over, or has failed and cannot be waited for."""
-        at_hand = [worker.run for worker in self._workers if worker.run]
+    def _next(self) -> list[PlannedRun]:
+        """The first waiting run whose twin is over, or has failed and cannot be waited for, and
+        those that can train together with it.
+        """
+        at_hand = [run for worker in self._workers for run in worker.runs.values()]
         pending = {
             run.recipe.digest for run in (*self._progress.waiting, *at_hand, *self._elsewhere)
         }
-        ready = (
+        ready = [
             run for run in self._progress.waiting
             if run.twin is None or run.twin.digest not in pending
-        )  # fmt: skip
-        return next(ready, None)
+        ]  # fmt: skip
+        return join(ready, self._replicas)
 
     def collect(self) -> bool:
         """Take in what workers tell, for at most a tick; True if a run is over."""
@@ -178,12 +203,10 @@ class _Pool:
             except (EOFError, ConnectionResetError):
                 self._replace(worker)
                 continue
-            run = worker.run
-            assert run is not None
             if isinstance(message, Told):
-                self._progress.note(run, message.event)
+                self._progress.note(worker.runs[message.run], message.event)
             elif isinstance(message, Over):
-                worker.run = None
+                run = worker.runs.pop(message.run)
                 self._progress.end(run)
                 self._settle(run, message)
                 over = True
@@ -220,17 +243,16 @@ class _Pool:
         self._progress.waiting += again
 
     def _replace(self, worker: _Worker) -> None:
-        """A worker has died: try its run again in a new one, which goes on from the checkpoint."""
-        run = worker.run
+        """A worker has died: try its runs again in a new one, which goes on from checkpoints."""
         worker.process.join()
         code = worker.process.exitcode
         self._workers[self._workers.index(worker)] = self._start()
-        if run is None:
-            return
-        name = run.recipe.run_id
-        self._progress.end(run)
-        self._attempts[name] = self._attempts.get(name, 0) + 1
-        if self._attempts[name] < ATTEMPTS:
-            self._progress.waiting.insert(0, run)
-        else:
-            self.failures[name] = f"its process ended {self._attempts[name]} times (code {code})"
+        for name, run in worker.runs.items():
+            self._progress.end(run)
+            self._attempts[name] = self._attempts.get(name, 0) + 1
+            if self._attempts[name] < ATTEMPTS:
+                self._progress.waiting.insert(0, run)
+            else:
+                self.failures[name] = (
+                    f"its process ended {self._attempts[name]} times (code {code})"
+                )

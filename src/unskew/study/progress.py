@@ -98,7 +98,8 @@ class StudyProgress:
 
         work = sum(map(cost, self.waiting))
         work += sum(cost(at.run) * (1 - at.share) for at in self.current.values())
-        return work / self.workers
+        # Runs that train together share a worker; each seems to take as long as all of them.
+        return work / max(self.workers, len(self.current))
 
 
 def _kind(run: PlannedRun) -> tuple[str, int]:

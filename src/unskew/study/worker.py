@@ -1,9 +1,10 @@
-"""A process that trains the runs it is sent, one thread each."""
+"""A process that trains the runs it is sent, one thread each or many at once on a GPU."""
 
 from __future__ import annotations
 
 import os
 import signal
+from contextlib import ExitStack
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -24,17 +25,19 @@ class Task:
 
 @dataclass(frozen=True)
 class Told:
-    """An event of the run at hand."""
+    """An event of a run at hand, named by its id."""
 
+    run: str
     event: Event
 
 
 @dataclass(frozen=True)
 class Over:
-    """The task is done with: "finished" or "diverged", "busy" (another process has the run) or
-    "failed", with a message.
+    """A run is done with: "finished" or "diverged", "busy" (another process has it) or "failed",
+    with a message.
     """
 
+    run: str
     outcome: str
     message: str = ""
 
@@ -49,7 +52,10 @@ class Data:
 
 
 def work(connection: Connection, data: Data, threads: int, device: str) -> None:
-    """Serve tasks from `connection` until it closes; runs in a process of its own."""
+    """Serve lists of tasks from `connection` until it closes; runs in a process of its own.
+
+    The runs of one list are of one kinship and train together, unless it has one alone.
+    """
     # Ctrl-C goes to the whole terminal; the parent decides when workers stop.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ["OMP_NUM_THREADS"] = str(threads)
@@ -63,32 +69,51 @@ def work(connection: Connection, data: Data, threads: int, device: str) -> None:
     try:
         splits = open_data(data.spec, strict=data.strict, image_size=data.image_size)
         while True:
-            task: Task = connection.recv()
-            connection.send(_do(task, splits, connection, device))
+            tasks: list[Task] = connection.recv()
+            for over in _do(tasks, splits, connection, device):
+                connection.send(over)
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return  # the parent is gone, and whoever comes next goes on from the last checkpoint
 
 
-def _do(task: Task, splits: Any, connection: Connection, device: str) -> Over:
+def _do(tasks: list[Task], splits: Any, connection: Connection, device: str) -> list[Over]:
     from filelock import FileLock, Timeout
 
     from unskew.training.recipe import make_recipe
+    from unskew.training.replicas import kinship
+    from unskew.training.replicas.execute import Job, execute_together
     from unskew.training.run import execute
 
-    task.folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(task.folder / ".lock")
-    try:
-        with lock.acquire(timeout=0):
-            outcome = execute(
-                make_recipe(task.recipe),
-                splits,
-                task.folder,
-                listen=lambda event: connection.send(Told(event)),
-                device=device,
-                twin=task.twin,
-            )
-            return Over(outcome.outcome, outcome.message)
-    except Timeout:
-        return Over("busy")
-    except UserError as error:
-        return Over("failed", str(error))
+    overs: list[Over] = []
+    with ExitStack() as locks:
+        jobs: list[Job] = []
+        for task in tasks:
+            recipe = make_recipe(task.recipe)
+            task.folder.mkdir(parents=True, exist_ok=True)
+            try:
+                locks.enter_context(FileLock(task.folder / ".lock").acquire(timeout=0))
+            except Timeout:
+                overs.append(Over(recipe.run_id, "busy"))
+                continue
+
+            def tell(event: Event, name: str = recipe.run_id) -> None:
+                connection.send(Told(name, event))
+
+            jobs.append(Job(recipe, task.folder, tell))
+        try:
+            # One alone is a graph on a GPU too; on a CPU the package's own kernels are faster.
+            alone_on_gpu = device != "cpu" and tasks[0].twin is None
+            if len(tasks) > 1 or (alone_on_gpu and kinship(make_recipe(tasks[0].recipe))):
+                outcomes = execute_together(jobs, splits, device=device)
+            else:
+                outcomes = [
+                    execute(
+                        job.recipe, splits, job.folder, listen=job.listen, device=device,
+                        twin=tasks[0].twin,
+                    )
+                    for job in jobs
+                ]  # fmt: skip
+            overs += [Over(done.run_id, done.outcome, done.message) for done in outcomes]
+        except UserError as error:
+            overs += [Over(job.recipe.run_id, "failed", str(error)) for job in jobs]
+    return overs

@@ -38,12 +38,14 @@ class RunOutcome:
     run_id: name of the folder, from the recipe.
     outcome: "finished", or "diverged", which leaves no weights and no evaluation.
     message: why it diverged, or what an adjustment of the logits did; often empty.
-    train_seconds: wall time of all training steps, evaluation not included.
+    train_seconds: wall time of all training steps, evaluation not included; of a run that was
+        trained with others its share.
     images_per_second: training images over that time.
     precision: number format of the products, "float32" or "bfloat16".
     threads: of the process that trained it; results are bit-identical for the same number.
     mean, std: of the training images' channels in units of 0..255; prediction must use them.
-    kernels: "fused" where the package's own kernels were used, else "plain" and why.
+    kernels: "fused" where the package's own kernels were used, else "plain" and why; or with how
+        many others it was trained.
     trained_by: run id of the twin whose training this run has taken over; empty if it trained.
     """
 
@@ -100,29 +102,82 @@ def execute(
         return done
     if threads is not None:
         torch.set_num_threads(threads)
-    started = datetime.now(UTC)
-    trainer = Trainer(recipe, splits, device)
+    run = open_run(recipe, splits, folder, device)
+    trained = None if twin is None else load_outcome(twin)
+    if twin is not None and trained is not None:
+        adopt(run.trainer, twin)
+        return run.close(trained.outcome, trained.message, listen, trained_by=trained.run_id)
+    try:
+        run.trainer.fit(listen, lambda state: save_state(state, run.checkpoint))
+    except Diverged as error:
+        return run.close(DIVERGED, str(error), listen)
+    except OSError as error:
+        raise _unwritable(folder, error) from None
+    return run.close(FINISHED, "", listen)
+
+
+@dataclass(frozen=True)
+class OpenRun:
+    """A run that has begun: its trainer, where it left off, and its folder."""
+
+    trainer: Trainer
+    splits: Splits
+    folder: Path
+    started: datetime
+
+    @property
+    def checkpoint(self) -> Path:
+        """Where its state is kept until it is over."""
+        return self.folder / "checkpoint.safetensors"
+
+    def close(
+        self,
+        outcome: str,
+        message: str,
+        listen: Callable[[Event], None],
+        trained_by: str = "",
+    ) -> RunOutcome:
+        """Judge what was trained, if it has not diverged, and write what the folder lacks.
+
+        Raises
+        ------
+        UserError: the folder cannot be written.
+        """
+        try:
+            if outcome == FINISHED:
+                message = _judge(self.trainer, self.splits, self.folder)
+            self.trainer.state.history.save(self.folder)
+            result = _outcome(self.trainer, outcome, message, self.started)
+            result = replace(result, trained_by=trained_by)
+            write_whole(self.folder / "run.json", json.dumps(asdict(result), indent=2))
+            self.checkpoint.unlink(missing_ok=True)
+        except OSError as error:
+            raise _unwritable(self.folder, error) from None
+        listen(RunEnded(result.run_id, outcome, message))
+        return result
+
+
+def open_run(recipe: Recipe, splits: Splits, folder: Path, device: str) -> OpenRun:
+    """A trainer for the recipe that stands where the folder's checkpoint left it, if it has one.
+
+    Raises
+    ------
+    UserError: the recipe does not fit the data, the checkpoint is damaged, or the folder cannot
+        be written.
+    """
+    run = OpenRun(Trainer(recipe, splits, device), splits, folder, datetime.now(UTC))
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_whole(folder / "recipe.toml", recipe.to_toml())
-        trained = None if twin is None else load_outcome(twin)
-        if twin is not None and trained is not None:
-            adopt(trainer, twin)
-            outcome, message = trained.outcome, trained.message
-        else:
-            outcome, message = _train(trainer, folder, listen)
-        if outcome == FINISHED:
-            message = _judge(trainer, splits, folder)
-        trainer.state.history.save(folder)
-        result = _outcome(trainer, outcome, message, started)
-        if trained is not None:
-            result = replace(result, trained_by=trained.run_id)
-        write_whole(folder / "run.json", json.dumps(asdict(result), indent=2))
-        (folder / "checkpoint.safetensors").unlink(missing_ok=True)
     except OSError as error:
-        raise UserError(f"cannot write the run's folder {folder}: {error.strerror}") from None
-    listen(RunEnded(result.run_id, outcome, message))
-    return result
+        raise _unwritable(folder, error) from None
+    if run.checkpoint.exists():
+        run.trainer.restore(load_state(run.checkpoint))
+    return run
+
+
+def _unwritable(folder: Path, error: OSError) -> UserError:
+    return UserError(f"cannot write the run's folder {folder}: {error.strerror}")
 
 
 def load_outcome(folder: Path) -> RunOutcome | None:
@@ -145,17 +200,6 @@ def load_outcome(folder: Path) -> RunOutcome | None:
 def load_evaluation(folder: Path) -> Evaluation:
     """The evaluation of a finished run."""
     return Evaluation.from_json((folder / "evaluation.json").read_text(encoding="utf-8"))
-
-
-def _train(trainer: Trainer, folder: Path, listen: Callable[[Event], None]) -> tuple[str, str]:
-    checkpoint = folder / "checkpoint.safetensors"
-    if checkpoint.exists():
-        trainer.restore(load_state(checkpoint))
-    try:
-        trainer.fit(listen, lambda state: save_state(state, checkpoint))
-    except Diverged as error:
-        return DIVERGED, str(error)
-    return FINISHED, ""
 
 
 def _judge(trainer: Trainer, splits: Splits, folder: Path) -> str:

@@ -13,10 +13,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from unskew.models.base import Network
+
 
 def vmappable(network: nn.Module) -> nn.Module:
     """A copy of the network, its parameters and buffers under the same names."""
     made = copy.deepcopy(network)
+    assert isinstance(made, Network)
     made.fused = False  # the package's own kernels know one network at a time
     for module in list(made.modules()):
         for name, child in module.named_children():

@@ -1,0 +1,58 @@
+"""Several recipes from start to finish, trained together where they can be."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from unskew.data.imageset import Splits
+from unskew.training.checkpoint import save_state
+from unskew.training.events import Event
+from unskew.training.recipe import Recipe
+from unskew.training.replicas.replicas import Replicas
+from unskew.training.run import DIVERGED, FINISHED, OpenRun, RunOutcome, load_outcome, open_run
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of several: its recipe, its folder, and who is told of its progress."""
+
+    recipe: Recipe
+    folder: Path
+    listen: Callable[[Event], None] = lambda event: None
+
+
+def execute_together(
+    jobs: Sequence[Job], splits: Splits, *, device: str = "cpu"
+) -> list[RunOutcome]:
+    """Train recipes of one `kinship` at once and write the folder of each, as `run.execute` does.
+
+    Those that were killed at different epochs train in groups that stand at the same one.
+
+    Raises
+    ------
+    UserError: a recipe does not fit the data, or a folder cannot be written.
+    ValueError: the recipes cannot train together.
+    """
+    groups: dict[int, list[tuple[Job, OpenRun]]] = defaultdict(list)
+    for job in jobs:
+        if load_outcome(job.folder) is None:
+            run = open_run(job.recipe, splits, job.folder, device)
+            groups[len(run.trainer.state.history.epochs)].append((job, run))
+    for group in groups.values():
+        _train([job for job, _ in group], [run for _, run in group])
+    outcomes = [load_outcome(job.folder) for job in jobs]
+    return [outcome for outcome in outcomes if outcome is not None]
+
+
+def _train(jobs: Sequence[Job], runs: Sequence[OpenRun]) -> None:
+    replicas = Replicas([run.trainer for run in runs])
+    replicas.fit(
+        [job.listen for job in jobs],
+        [lambda state, run=run: save_state(state, run.checkpoint) for run in runs],  # type: ignore[misc]
+    )
+    for job, run, why in zip(jobs, runs, replicas.diverged, strict=True):
+        run.trainer.kernels = f"{len(jobs)} runs at once, step: {replicas.engine}"
+        run.close(DIVERGED if why else FINISHED, why, job.listen)
