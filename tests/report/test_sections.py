@@ -147,3 +147,12 @@ def test_the_method_says_that_nothing_is_chosen_on_test_images_and_no_epoch_at_a
     (bullets,) = blocks(whole, "method", Bullets)
     assert bullets.items[1] == "Nothing is chosen on the test images."
     assert "no epoch is chosen" in bullets.items[2]
+
+
+def test_comparisons_state_the_smallest_p_and_the_smallest_difference(whole):
+    alone, two, _ = blocks(whole, "comparisons", Table)
+    assert "Neither Wilcoxon’s nor a sign-flip test can give less than p = 0.031" in alone.caption
+    assert "over 2 comparisons; neither" in two.caption
+    for table in (alone, two):
+        assert table.header[-1] == "smallest difference it could show"
+        assert all(float(row[-1]) > 0 for row in table.rows)

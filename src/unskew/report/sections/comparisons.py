@@ -101,7 +101,8 @@ def difference_table(
     if family:
         fewest = min(len(pair.by_seed) for pair in shown.values() if pair.family)
         smallest = p_phrase(2 / 2**fewest)
-        tests = words("comparison.tests", family=family, smallest=smallest)
+        key = "comparison.tests" if family > 1 else "comparison.tests_single"
+        tests = words(key, family=family, smallest=smallest)
         caption = words.sentences(caption, tests)
     return Table((first, *header), rows, caption)
 
