@@ -10,6 +10,8 @@ images. Needs the right to make control groups (root, on Linux).
 from __future__ import annotations
 
 import argparse
+import contextlib
+import itertools
 import json
 import multiprocessing
 import os
@@ -47,8 +49,9 @@ def main() -> None:
             write_images(file, options.images)
         size = files[0].stat().st_size
         limits = {"in memory": None, "quarter in memory": PROGRAM + size // 4}
+        groups = [f"unskew-{k}-{os.getpid()}" for k in range(2)]
         children = {
-            name: start(options.model, files[k], limit, f"unskew-{k}-{os.getpid()}")
+            name: start(options.model, files[k], limit, groups[k])
             for k, (name, limit) in enumerate(limits.items())
         }
         rates: dict[str, list[float]] = {name: [] for name in children}
@@ -59,6 +62,9 @@ def main() -> None:
         for connection, process in children.values():
             connection.close()
             process.join()
+        for root, group in itertools.product(GROUPS, groups):
+            with contextlib.suppress(OSError):  # not every kind of group is there
+                (root / group).rmdir()
     medians = {name: statistics.median(found) for name, found in rates.items()}
     ratio = medians["quarter in memory"] / medians["in memory"]
     if options.json:
