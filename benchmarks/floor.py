@@ -19,7 +19,8 @@ class Floor:
     Attributes
     ----------
     products, bytes_moved: of one image, forward and backward.
-    matrix_rate: multiply-adds per second of the best matrix product, whose side is `matrix_size`.
+    matrix_rate: multiply-adds per second of the best product, and `matrix_size`, the side of its
+        matrices or that it was a convolution.
     memory_rate: bytes per second of the faster of the two copies.
     """
 
@@ -27,7 +28,7 @@ class Floor:
     products: int
     bytes_moved: float
     matrix_rate: float
-    matrix_size: int
+    matrix_size: str
     memory_rate: float
 
     @property
@@ -62,20 +63,20 @@ def added(parts: list[Rates]) -> Rates:
 
 def told(floors: list[Floor], work: Work, measured: list[Rates]) -> list[str]:
     """The floors and their parts as lines of a table, one column a format."""
-    large = statistics.median(rates["copy", LARGE] for rates in measured) / 1e9
+    large = statistics.median(rates["copy", str(LARGE)] for rates in measured) / 1e9
     rows = {
         "multiply-adds an image, millions": [f"{f.products / 1e6:,.1f}" for f in floors],
         "bytes moved an image, thousands": [f"{f.bytes_moved / 1e3:,.0f}" for f in floors],
         "matrix products, 10⁹ a second": [f"{f.matrix_rate / 1e9:,.0f}" for f in floors],
-        "  at best with sides of": [f"{f.matrix_size:,}" for f in floors],
+        "  at best with sides of": [f.matrix_size for f in floors],
         "memory, 10⁹ bytes a second": [f"{f.memory_rate / 1e9:,.1f}" for f in floors],
         "arithmetic, µs an image": [f"{f.arithmetic * 1e6:,.0f}" for f in floors],
         "moving, µs an image": [f"{f.moving * 1e6:,.0f}" for f in floors],
         "floor, images/s": [f"{f.images_per_second:,.0f}" for f in floors],
         "an epoch of 50,000, s, at least": [f"{50e3 / f.images_per_second:,.1f}" for f in floors],
     }
-    lines = [f"{'':34}" + "".join(f"{f.precision:>10}" for f in floors)]
-    lines += [f"{name:34}" + "".join(f"{cell:>10}" for cell in row) for name, row in rows.items()]
+    lines = [f"{'':34}" + "".join(f"{f.precision:>16}" for f in floors)]
+    lines += [f"{name:34}" + "".join(f"{cell:>16}" for cell in row) for name, row in rows.items()]
     lines.append(
         f"(forward {work.forward / 1e6:,.1f} million; memory alone, without caches: {large:,.1f})"
     )

@@ -6,16 +6,19 @@ import time
 from collections.abc import Callable
 
 import torch
+import torch.nn.functional as F
 
 SIZES = (512, 1024, 1536, 2048, 3072)
-"""Of square matrices; the best counts as the peak."""
+"""Of square matrices."""
+CONVOLUTION = "3×3 convolution"
 LARGE = 256 << 20
 """Bytes that no cache holds."""
 SECONDS = 0.05
 """At least so long a rate is measured, and at least two rounds."""
 
-Rates = dict[tuple[str, int], float]
-"""Multiply-adds a second by (number format, size), bytes a second by ("copy", bytes)."""
+Rates = dict[tuple[str, str], float]
+"""Multiply-adds a second by (number format, side of the matrices or CONVOLUTION), the best of which
+counts as the peak; bytes a second by ("copy", bytes)."""
 
 
 def probe(formats: list[str], kept: list[int]) -> Callable[[int], Rates]:
@@ -29,12 +32,12 @@ def probe(formats: list[str], kept: list[int]) -> Callable[[int], Rates]:
     """
 
     def rates(_: int) -> Rates:
-        products = {
-            (name, size): matrix_rate(getattr(torch, name), size)
-            for name in formats
-            for size in SIZES
-        }
-        return products | {("copy", size): copy_rate(size) for size in (*kept, LARGE)}
+        found: Rates = {}
+        for name in formats:
+            dtype = getattr(torch, name)
+            found |= {(name, str(size)): matrix_rate(dtype, size) for size in SIZES}
+            found[name, CONVOLUTION] = convolution_rate(dtype)
+        return found | {("copy", str(size)): copy_rate(size) for size in (*kept, LARGE)}
 
     return rates
 
@@ -43,6 +46,21 @@ def matrix_rate(dtype: torch.dtype, size: int) -> float:
     """Multiply-adds per second of a square matrix product."""
     a, b = (torch.randn(size, size).to(dtype) for _ in range(2))
     return size**3 * _rounds_per_second(lambda: a @ b)
+
+
+@torch.no_grad()
+def convolution_rate(dtype: torch.dtype) -> float:
+    """Multiply-adds per second of a convolution that suits the processor well.
+
+    Libraries write these apart from matrix products, and at times better.
+    """
+    batch, channels, side = 100, 128, 16
+    images, filters = (
+        torch.randn(count, channels, height, height).to(dtype).to(memory_format=torch.channels_last)
+        for count, height in ((batch, side), (channels, 3))
+    )
+    products = batch * side**2 * channels**2 * 9
+    return products * _rounds_per_second(lambda: F.conv2d(images, filters, padding=1))
 
 
 def copy_rate(size: int) -> float:

@@ -92,7 +92,7 @@ def main() -> None:
         if rate:
             line += f"{rate / 1e9:16,.0f}{rate / least.matrix_rate:13.0%}"
         print(line)
-    print(f"\npeak: {least.matrix_rate / 1e9:,.0f} · 10⁹ multiply-adds/s at {least.matrix_size}")
+    print(f"\npeak: {least.matrix_rate / 1e9:,.0f} · 10⁹ multiply-adds/s ({least.matrix_size})")
     largest = others.most_common(6)
     count = options.rounds * options.steps
     print(f"in the {REST}: " + ", ".join(f"{n} {s * 1e3 / count:.2f} ms" for n, s in largest))
