@@ -45,7 +45,7 @@ def problem(device: str) -> str | None:
     missing = [name for name in ("airbench", "torchvision") if find_spec(name) is None]
     if missing:
         names = " and ".join(missing)
-        return f"{names} not installed: pip install -r benchmarks/requirements.txt"
+        return f"airbench needs {names}: pip install -r benchmarks/requirements.txt"
     if not device.startswith("cuda"):
         return "airbench trains on a CUDA device only: name one with --device cuda"
     if not torch.cuda.is_available():
