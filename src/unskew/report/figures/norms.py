@@ -10,9 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from unskew.report.figures.style import WIDTH, colour, new_figure, wrapped
-
-COLUMNS = 2
+from unskew.report.figures.panels import panel_grid
+from unskew.report.figures.style import colour, wrapped
 
 
 @dataclass(frozen=True)
@@ -43,17 +42,7 @@ def class_norms(
     minority, majority: names of the groups.
     field: what the values are of.
     """
-    columns = min(COLUMNS, len(panels))
-    rows = -(-len(panels) // columns)
-    figure = new_figure(2.55 * rows + 0.3, width=WIDTH if columns > 1 else WIDTH * 0.6)
-    axes = figure.subplots(rows, columns, squeeze=False)
-    for ax in axes.flat[len(panels) :]:
-        ax.set_axis_off()
-    for ax, panel in zip(axes.flat, panels, strict=False):
-        _draw(ax, panel)
-        ax.set_xlabel(field)
-    for ax in axes[:, 0]:
-        ax.set_ylabel(axis)
+    figure = panel_grid(panels, _draw, height=2.55, across=field, up=axis)
     handles = [Line2D([], [], color=colour(0), marker="o", markersize=4, label=majority)]
     if any(panel.minority.any() for panel in panels):
         handles.append(Line2D([], [], color=colour(1), marker="s", markersize=4, label=minority))

@@ -8,9 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from unskew.evaluation.significance import Interval
-from unskew.report.figures.style import WIDTH, colour, new_figure, wrapped
-
-COLUMNS = 2
+from unskew.report.figures.panels import panel_grid
+from unskew.report.figures.style import colour, wrapped
 
 
 @dataclass(frozen=True)
@@ -33,18 +32,8 @@ class Panel:
 
 def sweep(panels: list[Panel], metric: str, field: str) -> Figure:
     """Means with intervals at evenly spaced values (numbers tend to be powers, and 0)."""
-    columns = min(COLUMNS, len(panels))
-    rows = -(-len(panels) // columns)
-    figure = new_figure(2.75 * rows + 0.3, width=WIDTH if columns > 1 else WIDTH * 0.6)
-    axes = figure.subplots(rows, columns, squeeze=False)
-    for ax in axes.flat[len(panels) :]:
-        ax.set_axis_off()
-    for ax, panel in zip(axes.flat, panels, strict=False):
-        _draw(ax, panel)
-        ax.set_xlabel(field)
-    for ax in axes[:, 0]:
-        ax.set_ylabel(metric)
-    handles, labels = axes.flat[0].get_legend_handles_labels()
+    figure = panel_grid(panels, _draw, height=2.75, across=field, up=metric)
+    handles, labels = figure.axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower left", ncols=2)
     return figure
 
