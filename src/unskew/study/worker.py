@@ -100,18 +100,21 @@ def _do(tasks: list[Task], splits: Any, connection: Connection, device: str) -> 
                 connection.send(Told(name, event))
 
             jobs.append(Job(recipe, task.folder, tell))
+        if not jobs:
+            return overs
+        twin = tasks[0].twin
+        # One alone is a graph on a GPU too; on a CPU the package's own kernels are faster.
+        graph = device != "cpu" and twin is None and kinship(jobs[0].recipe) is not None
         try:
-            # One alone is a graph on a GPU too; on a CPU the package's own kernels are faster.
-            alone_on_gpu = device != "cpu" and tasks[0].twin is None
-            if len(tasks) > 1 or (alone_on_gpu and kinship(make_recipe(tasks[0].recipe))):
+            if graph or len(tasks) > 1:
                 outcomes = execute_together(jobs, splits, device=device)
             else:
+                job = jobs[0]
                 outcomes = [
                     execute(
-                        job.recipe, splits, job.folder, listen=job.listen, device=device,
-                        twin=tasks[0].twin,
+                        job.recipe, splits, job.folder,
+                        listen=job.listen, device=device, twin=twin,
                     )
-                    for job in jobs
                 ]  # fmt: skip
             overs += [Over(done.run_id, done.outcome, done.message) for done in outcomes]
         except UserError as error:

@@ -12,6 +12,7 @@ from torch.func import functional_call, vmap
 from unskew.data.batches import Batches
 from unskew.data.policy import EpochAugmentation
 from unskew.data.side_by_side import side_by_side
+from unskew.data.transfer import moved
 from unskew.remedies.base import Batch
 from unskew.training.captured import Captured
 from unskew.training.checkpoint import State
@@ -38,8 +39,8 @@ def _ignore(event: Event) -> None:
 class Replicas:
     """Trains several runs of one `kinship` together, on one device, step by step.
 
-    Each is a `Trainer` of its own and keeps its state current: it may be saved between any two
-    steps and gone on with alone, and one restored from a run that trained alone goes on here.
+    Each is a `Trainer` of its own and keeps its state current: what `save` gives goes on alone, and
+    one restored from a run that trained alone goes on here.
     Losses agree with those of training alone up to the rounding of another order of sums. A run
     that diverges is left behind; it disturbs no other.
 
@@ -69,14 +70,14 @@ class Replicas:
         )
         self._network = vmappable(first.state.network)
         self._in_float32 = names_in_float32(self._network)
-        optimizers = [trainer.state.optimizer for trainer in trainers]
-        self._decays = self._moved(
-            [[g["weight_decay"] for g in o.param_groups] for o in optimizers]
-        )
         self.diverged = [""] * len(self.trainers)
         self.engine = "graph"
         self._losses: list[Tensor] = []
         self._right = torch.zeros(len(self.trainers), dtype=torch.int64, device=self._device)
+        optimizers = [trainer.state.optimizer for trainer in trainers]
+        self._decays = self._moved(
+            [[g["weight_decay"] for g in o.param_groups] for o in optimizers]
+        )
 
     # -- the loop -------------------------------------------------------------------------
 
@@ -94,14 +95,25 @@ class Replicas:
         while not self.finished:
             for _ in self.epoch(listen):
                 pass
-            for trainer, save in zip(self.trainers, after_epoch or [], strict=False):
-                if trainer in self._alive():
-                    save(trainer.save())
+            for state, keep in zip(self.save(), after_epoch or [], strict=False):
+                if state is not None:
+                    keep(state)
 
     @property
     def finished(self) -> bool:
         """Whether every run is done or has diverged."""
         return all(trainer.finished for trainer in self._alive())
+
+    def save(self) -> list[State | None]:
+        """Each run's state between two steps, complete, as `Trainer.save` gives it.
+
+        None for a run that has diverged.
+        """
+        self._settle()
+        return [
+            None if why else trainer.save()
+            for trainer, why in zip(self.trainers, self.diverged, strict=True)
+        ]
 
     def epoch(self, listen: Sequence[Listener] | None = None) -> Iterator[int]:
         """Train what is left of the current epoch, yielding the steps done after each step."""
@@ -110,7 +122,8 @@ class Replicas:
         steps, shown = epochs[0].steps, len(epochs[0].indices)
         if any(len(epoch.indices) != shown for epoch in epochs):
             raise ValueError("runs that train together show as many images an epoch")
-        step_of_all = Captured(self._step_of(epochs), self._device)
+        plain_step = self._step_of(epochs)
+        step_of_all = Captured(plain_step, self._device)
         leader = self._alive()[0]
         step, mark = leader.state.position.step, time.perf_counter()
         count, batch_size = len(self.trainers), self._recipe.batch_size
@@ -120,7 +133,7 @@ class Replicas:
             positions = torch.arange(size * count, device=self._device) + begin * count
             taken = (positions, self._rates(steps))
             whole = size == batch_size  # a shorter last batch does not fit the recorded shapes
-            loss, right = step_of_all(*taken) if whole else self._step_of(epochs)(*taken)
+            loss, right = step_of_all(*taken) if whole else plain_step(*taken)
             self._losses.append(loss.clone())
             self._right += right
             step += 1
@@ -212,10 +225,7 @@ class Replicas:
 
     def _moved(self, by_run: Sequence[Sequence[float]]) -> Tensor:
         """A number for each run and group, as float32 (groups, R) on the device."""
-        values = torch.tensor(by_run, dtype=torch.float32).t().contiguous()
-        if self._device.type == "cpu":
-            return values
-        return values.pin_memory().to(self._device, non_blocking=True)
+        return moved(torch.tensor(by_run, dtype=torch.float32).t().contiguous(), self._right)
 
     def _alive(self) -> list[Trainer]:
         return [t for t, why in zip(self.trainers, self.diverged, strict=True) if not why]
