@@ -156,3 +156,16 @@ def test_comparisons_state_the_smallest_p_and_the_smallest_difference(whole):
     for table in (alone, two):
         assert table.header[-1] == "smallest difference it could show"
         assert all(float(row[-1]) > 0 for row in table.rows)
+
+
+@pytest.mark.parametrize(("enough", "said"), [(10_000, True), (1, False)])
+def test_a_choice_on_few_held_out_images_of_a_class_says_so(
+    study, tmp_path, monkeypatch, enough, said
+):
+    monkeypatch.setattr("unskew.report.sections.choice.FEW_HELD_OUT", enough)
+    out = write_study(tmp_path / "out", study)
+    document, context = document_of(out, tmp_path / "figures")
+    runs = context.results.validation["wd0"].runs.values()
+    fewest = min(min(run.evaluation.support) for run in runs)
+    text = " ".join(block.text for block in blocks(document, "choice", Paragraph))
+    assert (f"The smallest class has {fewest} held-out images" in text) is said

@@ -12,6 +12,9 @@ from unskew.report.numbers import mean_and_half, over_seeds, setting, share
 from unskew.study.parts import Selection
 from unskew.study.results import StudyResults
 
+FEW_HELD_OUT = 20
+"""Held-out images of a class below which its accuracy is worth a warning: one image is 5 points."""
+
 
 @dataclass(frozen=True)
 class Chosen:
@@ -57,7 +60,21 @@ def choice_sentence(context: Context, chosen: Chosen) -> str:
     )
     if choice.chosen == selection.baseline:
         sentence = words.sentences(sentence, words("choice.gain"))
+    fewest = _fewest_held_out(context.results, selection)
+    if fewest < FEW_HELD_OUT:
+        sentence = words.sentences(sentence, words("choice.few", fewest=str(fewest)))
     return sentence
+
+
+def _fewest_held_out(results: StudyResults, selection: Selection) -> int:
+    """Held-out images of the class that has fewest, classes without any left out."""
+    supports = [
+        run.evaluation.support
+        for name in selection.arms
+        for run in results.validation[name].runs.values()
+        if run.evaluation is not None
+    ]
+    return min(count for support in supports for count in support if count)
 
 
 def choice_section(context: Context, choices: list[Chosen]) -> Section:
