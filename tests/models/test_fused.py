@@ -40,9 +40,10 @@ def test_the_same_up_to_rounding(name, training):
     wanted = features(exact, images)
     theirs = features(plain, images.float())
     ours = features(fused, images.float())
-    # bfloat16 itself is far from float64 on random weights; ours may be no farther.
+    # bfloat16 itself is far from float64 on random weights. Winograd's convolutions round twice
+    # more than the definition, which makes 1.7 times its error (kernels/convolution.py).
     for mine, peer, right in zip(ours, theirs, wanted, strict=True):
         assert mine.shape == right.shape
-        assert distance(mine, right) < max(1.3 * distance(peer, right), 0.02)
+        assert distance(mine, right) < max(1.7 * distance(peer, right), 0.02)
     for mine, right in zip(fused.buffers(), exact.buffers(), strict=True):
         torch.testing.assert_close(mine.double(), right.double(), rtol=0.05, atol=0.05)

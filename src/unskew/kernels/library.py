@@ -61,7 +61,7 @@ def load(name: str) -> Library:
 
 def _built(name: str, compiler: str) -> Path:
     """Path of the shared object, named by all that its content depends on."""
-    sources = sorted(path for path in SOURCES.iterdir() if path.suffix == ".c")
+    sources = sorted(path for path in SOURCES.iterdir() if path.suffix in (".c", ".h"))
     parts = [compiler, *FLAGS, _processor(), *(path.read_text("utf-8") for path in sources)]
     digest = hashlib.blake2b("\0".join(parts).encode(), digest_size=8).hexdigest()
     cache = os.environ.get("UNSKEW_CACHE") or platformdirs.user_cache_dir("unskew")

@@ -12,28 +12,10 @@
  *   gates  bf16 (T, B, 4, H), activated;  cells float (T, B, H)
  *   dgates bf16 (T, B, 4, H), gradients before activation
  */
-#include <stddef.h>
-#include <stdint.h>
+#include "bf16.h"
 
-#ifndef __AVX512BF16__
-#error "the processor has no AVX-512 BF16"
-#endif
-#include <immintrin.h>
-
-#define SHARE(total, part, parts) ((int64_t)(total) * (part) / (parts))
 #define ROWS 6 /* of a tile: 6 x 4 sums leave 8 of 32 registers for what is multiplied */
 #define TILE(row, end) ((end) - (row) < ROWS ? (end) - (row) : ROWS)
-#define INLINE static inline __attribute__((always_inline))
-
-typedef uint16_t bf16;
-
-INLINE __m512 load(const bf16 *from) {
-    __m512i wide = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)from));
-    return _mm512_castsi512_ps(_mm512_slli_epi32(wide, 16));
-}
-INLINE void store(bf16 *to, __m512 value) {
-    _mm256_storeu_si256((__m256i *)to, (__m256i)_mm512_cvtneps_pbh(value));
-}
 
 /* Cephes expf; the operand order of min and max lets a NaN through. */
 INLINE __m512 exponential(__m512 x) {
@@ -61,12 +43,6 @@ INLINE __m512 hyperbolic(__m512 x) { /* tanh x = 2 logistic(2 x) - 1 */
                            _mm512_set1_ps(1.0f));
 }
 
-/* In a register from here on: the compiler is not to load it again for every row. */
-INLINE __m512bh kept(__m512i value) {
-    __asm__("" : "+v"(value));
-    return (__m512bh)value;
-}
-
 /* sums[r][j] += products of row r's `pairs` pairs of values with the packed panel's column j. */
 INLINE void multiply(__m512 sums[ROWS][4], int rows, const bf16 *left, int64_t stride,
                      const bf16 *panel, int64_t pairs) {
@@ -77,9 +53,9 @@ INLINE void multiply(__m512 sums[ROWS][4], int rows, const bf16 *left, int64_t s
             column[j] = kept(_mm512_loadu_si512(panel + (k * 4 + j) * 32));
 #pragma GCC unroll 6
         for (int r = 0; r < rows; r++) {
-            __m512bh pair = (__m512bh)_mm512_set1_epi32(*(const int *)(left + r * stride + 2 * k));
+            __m512bh value = pair(left + r * stride + 2 * k);
 #pragma GCC unroll 4
-            for (int j = 0; j < 4; j++) sums[r][j] = _mm512_dpbf16_ps(sums[r][j], pair, column[j]);
+            for (int j = 0; j < 4; j++) sums[r][j] = _mm512_dpbf16_ps(sums[r][j], value, column[j]);
         }
     }
 }

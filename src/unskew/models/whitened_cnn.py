@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from unskew.kernels.convolution import convolve
 from unskew.models.base import Network
 from unskew.models.whitening import Whitening
 
@@ -40,6 +41,8 @@ class WhitenedCNN(Network):
     ValueError: `image_size` is not a positive multiple of 8, or `width` not positive.
     """
 
+    kernels = ("winograd", "winograd_gradient")
+
     def __init__(self, num_classes: int, image_size: int = 32, *, width: int = 64) -> None:
         super().__init__()
         if image_size < 8 or image_size % 8:
@@ -60,7 +63,9 @@ class WhitenedCNN(Network):
         self.classifier = SmallLinear(incoming, num_classes)
 
     def features(self, images: Tensor) -> Tensor:
-        activations = self.groups(F.gelu(self.stem(images)))
+        activations = F.gelu(self.stem(images))
+        for group in self.groups:
+            activations = group(activations, self.fused)
         return F.max_pool2d(activations, activations.shape[2:]).flatten(1)
 
 
@@ -78,9 +83,15 @@ class Group(nn.Module):
         self.conv2 = near_identity(outgoing, outgoing)
         self.norm2 = UnscaledBatchNorm(outgoing)
 
-    def forward(self, images: Tensor) -> Tensor:
-        images = F.gelu(self.norm1(self.pool(self.conv1(images))))
-        return F.gelu(self.norm2(self.conv2(images)))
+    def forward(self, images: Tensor, fused: bool = False) -> Tensor:
+        apply = convolve if fused else _apply
+        images = F.gelu(self.norm1(self.pool(apply(images, self.conv1))))
+        return F.gelu(self.norm2(apply(images, self.conv2)))
+
+
+def _apply(images: Tensor, convolution: nn.Conv2d) -> Tensor:
+    convolved: Tensor = convolution(images)
+    return convolved
 
 
 class UnscaledBatchNorm(nn.BatchNorm2d):

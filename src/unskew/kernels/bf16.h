@@ -1,0 +1,31 @@
+/* bfloat16, the upper half of a float, in registers of AVX-512. */
+#include <stddef.h>
+#include <stdint.h>
+
+#ifndef __AVX512BF16__
+#error "the processor has no AVX-512 BF16"
+#endif
+#include <immintrin.h>
+
+#define INLINE static inline __attribute__((always_inline))
+/* Where the share of `part` of `parts` begins; the next one's begin is its end. */
+#define SHARE(total, part, parts) ((int64_t)(total) * (part) / (parts))
+
+typedef uint16_t bf16;
+
+INLINE __m512 load(const bf16 *from) {
+    __m512i wide = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)from));
+    return _mm512_castsi512_ps(_mm512_slli_epi32(wide, 16));
+}
+INLINE void store(bf16 *to, __m512 value) {
+    _mm256_storeu_si256((__m256i *)to, (__m256i)_mm512_cvtneps_pbh(value));
+}
+
+/* Two neighbours that a multiply-add takes at once, in every lane. */
+INLINE __m512bh pair(const bf16 *from) { return (__m512bh)_mm512_set1_epi32(*(const int *)from); }
+
+/* In a register from here on: the compiler is not to load it again for every row. */
+INLINE __m512bh kept(__m512i value) {
+    __asm__("" : "+v"(value));
+    return (__m512bh)value;
+}

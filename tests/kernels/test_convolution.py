@@ -1,0 +1,203 @@
+"""Winograd's convolution against the definition in float64, and against PyTorch in bfloat16."""
+
+import copy
+
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from unskew.kernels.convolution import convolve
+from unskew.kernels.library import load
+
+LIBRARIES = [load("winograd"), load("winograd_gradient")]
+REASONS = [library.reason for library in LIBRARIES if library.functions is None]
+pytestmark = pytest.mark.skipif(bool(REASONS), reason=f"no kernels: {REASONS}")
+
+
+def layer(incoming, outgoing, seed=0):
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return nn.Conv2d(incoming, outgoing, 3, padding=1, bias=False)
+
+
+def images(batch, channels, height, width, seed=1):
+    generator = torch.Generator().manual_seed(seed)
+    made = torch.randn(batch, channels, height, width, generator=generator)
+    return made.bfloat16().to(memory_format=torch.channels_last)
+
+
+def bfloat16():
+    return torch.autocast("cpu", dtype=torch.bfloat16)
+
+
+def both_ways(run, module, x, gradient):
+    """The result and both gradients."""
+    module, x = copy.deepcopy(module), x.clone().requires_grad_()
+    out = run(x, module)
+    out.backward(gradient.to(out.dtype))
+    return [out.detach(), x.grad, module.weight.grad]
+
+
+def distance(found, wanted):
+    """Relative to the size of what is wanted."""
+    return float((found.double() - wanted).norm() / wanted.norm())
+
+
+def plain(x, module):
+    return module(x)
+
+
+SIZES = [
+    (3, 32, 32, 32, 32),
+    (5, 64, 32, 7, 9),
+    (2, 32, 64, 15, 15),
+    (4, 128, 128, 8, 8),
+    (3, 64, 128, 6, 10),
+    (2, 32, 32, 1, 1),
+    (2, 32, 32, 1, 5),
+    (1, 96, 160, 3, 2),
+    (2, 32, 32, 40, 150),
+]
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize("threads", [1, 3])
+def test_near_to_the_definition_in_float64(size, threads):
+    batch, incoming, outgoing, height, width = size
+    module, x = layer(incoming, outgoing), images(batch, incoming, height, width)
+    gradient = images(batch, outgoing, height, width, seed=2)
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        with bfloat16():
+            ours = both_ways(convolve, module, x, gradient)
+    finally:
+        torch.set_num_threads(before)
+    exact = both_ways(plain, copy.deepcopy(module).double(), x.double(), gradient.double())
+    assert ours[0].dtype == torch.bfloat16
+    for found, wanted in zip(ours, exact, strict=True):
+        assert found.shape == wanted.shape
+        # Three roundings of 2**-9 at most each: of both transforms and of the result.
+        assert distance(found, wanted) < 3 * 2**-9
+
+
+def test_small_whole_numbers_come_out_exactly():
+    # Sums of four small whole numbers, and their quarters, need no rounding.
+    module, generator = layer(32, 32), torch.Generator().manual_seed(0)
+    module.weight.data = 4.0 * torch.randint(-2, 3, module.weight.shape, generator=generator)
+    x = torch.zeros(2, 32, 9, 12)
+    x[:, ::8] = torch.randint(-4, 5, (2, 4, 9, 12), generator=generator).float()
+    with bfloat16(), torch.no_grad():
+        found = convolve(x, module)
+    assert torch.equal(found, module(x).detach().bfloat16())
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    batch=st.integers(1, 3),
+    incoming=st.sampled_from([32, 64]),
+    outgoing=st.sampled_from([32, 96]),
+    height=st.integers(1, 12),
+    width=st.integers(1, 12),
+    seed=st.integers(0, 99),
+)
+def test_gradients_are_the_transposes_of_the_forward_pass(
+    batch, incoming, outgoing, height, width, seed
+):
+    """⟨conv(x, w), d⟩ = ⟨x, dx⟩ = ⟨w, dw⟩, up to rounding."""
+    module = layer(incoming, outgoing, seed)
+    x = images(batch, incoming, height, width, seed)
+    gradient = images(batch, outgoing, height, width, seed + 1)
+    with bfloat16():
+        out, dx, dw = both_ways(convolve, module, x, gradient)
+    scale = float(out.double().norm() * gradient.double().norm())
+    forward = float((out.double() * gradient.double()).sum())
+    assert float((x.double() * dx.double()).sum()) == pytest.approx(forward, abs=0.02 * scale)
+    weights = float((module.weight.detach().double() * dw.double()).sum())
+    assert weights == pytest.approx(forward, abs=0.02 * scale)
+
+
+def test_what_is_not_a_number_shows_nearby_only():
+    x = images(2, 32, 12, 12)
+    x[1, 5, 6, 6] = float("nan")
+    with bfloat16(), torch.no_grad():
+        out = convolve(x, layer(32, 32))
+    assert out[1, :, 5:8, 5:8].isnan().all()
+    assert out[0].isfinite().all()
+    assert out[1, :, :4].isfinite().all()
+
+
+def test_images_do_not_depend_on_each_other_or_on_threads():
+    module, x = layer(32, 64), images(5, 32, 8, 8)
+    before = torch.get_num_threads()
+    with bfloat16(), torch.no_grad():
+        whole = convolve(x, module)
+        assert torch.equal(torch.cat([convolve(part, module) for part in x.split(2)]), whole)
+        torch.set_num_threads(2)
+        shared = convolve(x, module)
+        torch.set_num_threads(before)
+    assert torch.equal(shared, whole)
+
+
+def test_same_bits_again_and_in_prediction():
+    module, x, gradient = layer(64, 32), images(3, 64, 8, 8), images(3, 32, 8, 8, seed=2)
+    with bfloat16():
+        first = both_ways(convolve, module, x, gradient)
+        second = both_ways(convolve, module, x, gradient)
+        with torch.inference_mode():
+            predicted = convolve(x, module)
+    assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+    assert torch.equal(first[0], predicted)
+
+
+def test_any_layout_of_memory():
+    module, x = layer(32, 32), images(3, 32, 8, 8)
+    gradient = images(3, 32, 8, 8, seed=2)
+    with bfloat16():
+        wanted = both_ways(convolve, module, x, gradient)
+        last = copy.deepcopy(module).to(memory_format=torch.channels_last)
+        strided = both_ways(convolve, last, x.contiguous(), gradient.contiguous())
+    assert all(torch.equal(a, b) for a, b in zip(wanted, strided, strict=True))
+
+
+def test_only_the_gradients_that_are_wanted():
+    module, x = layer(32, 32), images(2, 32, 4, 4).requires_grad_()
+    module.weight.requires_grad_(False)
+    with bfloat16():
+        convolve(x, module).sum().backward()
+    assert x.grad is not None
+    assert module.weight.grad is None
+    module.weight.requires_grad_(True)
+    with bfloat16():
+        convolve(x.detach(), module).sum().backward()
+    assert module.weight.grad is not None
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        nn.Conv2d(24, 32, 3, padding=1, bias=False),
+        nn.Conv2d(32, 48, 3, padding=1, bias=False),
+        nn.Conv2d(32, 32, 3, padding=1),
+        nn.Conv2d(32, 32, 3, bias=False),
+        nn.Conv2d(32, 32, 3, padding=1, stride=2, bias=False),
+        nn.Conv2d(32, 32, 3, padding=1, groups=2, bias=False),
+        nn.Conv2d(32, 32, 3, padding=2, dilation=2, bias=False),
+        nn.Conv2d(32, 32, 3, padding=1, padding_mode="reflect", bias=False),
+        nn.Conv2d(32, 32, 1, bias=False),
+    ],
+    ids=["in", "out", "bias", "padding", "stride", "groups", "dilation", "mode", "1x1"],
+)
+def test_what_the_kernels_cannot_do_is_left_to_pytorch(module):
+    x = images(2, module.in_channels, 8, 8)
+    with bfloat16(), torch.no_grad():
+        assert torch.equal(convolve(x, module), module(x))
+
+
+def test_float32_is_left_to_pytorch():
+    module, x = layer(32, 32), images(2, 32, 8, 8).float()
+    with torch.no_grad():
+        assert torch.equal(convolve(x, module), F.conv2d(x, module.weight, padding=1))
