@@ -28,8 +28,10 @@ INLINE void store_pair(bf16 *to, __m512 even, __m512 odd) {
     _mm512_storeu_si512(to, _mm512_permutexvar_epi16(_mm512_loadu_si512(order), both));
 }
 
-/* Row r of B' d B for one row of tiles: patches (4, pairs, K, 2), `stride` from place to place. */
-static void patches_of(const Gradient *g, int64_t unit, int r, bf16 *patches, int64_t stride) {
+/* Row r of B' d B for one row of tiles, from pair `first` on of patches (4, K / 32, pairs, 32, 2),
+ * so that a panel of 32 channels is read in one piece. */
+static void patches_of(const Gradient *g, int64_t unit, int r, bf16 *patches, int64_t pairs,
+                       int64_t first) {
     static const struct { int first, second; float sign; } rows[4] = {
         {0, 2, -1}, {1, 2, 1}, {2, 1, -1}, {1, 3, -1}};
     int64_t W = g->W, K = g->K, image = unit / g->tile_rows, top = unit % g->tile_rows * 2 - 1;
@@ -38,6 +40,7 @@ static void patches_of(const Gradient *g, int64_t unit, int r, bf16 *patches, in
         int64_t y = top + (i ? rows[r].second : rows[r].first);
         from[i] = y >= 0 && y < g->H ? g->x + (image * g->H + y) * W * K : g->zeros;
     }
+    int64_t stride = pairs * K * 2;
     const __m512 sign = _mm512_set1_ps(rows[r].sign);
     for (int64_t k = 0; k < K; k += 16) {
 #define COLUMN(x)                                                                           \
@@ -47,7 +50,7 @@ static void patches_of(const Gradient *g, int64_t unit, int r, bf16 *patches, in
         for (int64_t p = 0; p < g->pairs; p++) {
             int64_t x = 4 * p;
             __m512 c = COLUMN(x + 1), d = COLUMN(x + 2), e = COLUMN(x + 3), f = COLUMN(x + 4);
-            bf16 *to = patches + (p * K + k) * 2;
+            bf16 *to = patches + ((k / 32 * pairs + first + p) * 32 + k % 32) * 2;
             store_pair(to, _mm512_sub_ps(a, c), _mm512_sub_ps(c, e));
             store_pair(to + stride, _mm512_add_ps(b, c), _mm512_add_ps(d, e));
             store_pair(to + 2 * stride, _mm512_sub_ps(c, b), _mm512_sub_ps(e, d));
@@ -58,13 +61,15 @@ static void patches_of(const Gradient *g, int64_t unit, int r, bf16 *patches, in
     }
 }
 
-/* Row r of A dy A' for one row of tiles: slopes (4, pairs, N, 2). */
-static void slopes_of(const Gradient *g, int64_t unit, int r, bf16 *slopes, int64_t stride) {
+/* Row r of A dy A' for one row of tiles, as above: slopes (4, N / 16, pairs, 16, 2). */
+static void slopes_of(const Gradient *g, int64_t unit, int r, bf16 *slopes, int64_t pairs,
+                      int64_t first) {
     static const float factors[4][2] = {{1, 0}, {1, 1}, {1, -1}, {0, -1}};
     int64_t W = g->W, N = g->N, image = unit / g->tile_rows, top = unit % g->tile_rows * 2;
     const bf16 *upper = g->dy + (image * g->H + top) * W * N;
     const bf16 *lower = top + 1 < g->H ? upper + W * N : g->zeros;
-    const __m512 first = _mm512_set1_ps(factors[r][0]), second = _mm512_set1_ps(factors[r][1]);
+    const __m512 above = _mm512_set1_ps(factors[r][0]), below = _mm512_set1_ps(factors[r][1]);
+    int64_t stride = pairs * N * 2;
     const __m512 zero = _mm512_setzero_ps();
     for (int64_t n = 0; n < N; n += 16)
         for (int64_t p = 0; p < g->pairs; p++) {
@@ -72,11 +77,11 @@ static void slopes_of(const Gradient *g, int64_t unit, int r, bf16 *slopes, int6
 #pragma GCC unroll 4
             for (int s = 0; s < 4; s++) {
                 int64_t x = 4 * p + s;
-                d[s] = x < W ? _mm512_fmadd_ps(second, load(lower + x * N + n),
-                                               _mm512_mul_ps(first, load(upper + x * N + n)))
+                d[s] = x < W ? _mm512_fmadd_ps(below, load(lower + x * N + n),
+                                               _mm512_mul_ps(above, load(upper + x * N + n)))
                              : zero;
             }
-            bf16 *to = slopes + (p * N + n) * 2;
+            bf16 *to = slopes + (n / 16 * pairs + first + p) * 32;
             store_pair(to, d[0], d[2]);
             store_pair(to + stride, _mm512_add_ps(d[0], d[1]), _mm512_add_ps(d[2], d[3]));
             store_pair(to + 2 * stride, _mm512_sub_ps(d[0], d[1]), _mm512_sub_ps(d[2], d[3]));
@@ -84,10 +89,9 @@ static void slopes_of(const Gradient *g, int64_t unit, int r, bf16 *slopes, int6
         }
 }
 
-/* sums (8 of N, 32 of K) += slopes (pairs, N, 2) times patches (pairs, K, 2). */
+/* sums (8 of N, 32 of K) += 8 of the 16 slopes (pairs, 16, 2) times patches (pairs, 32, 2). */
 static __attribute__((noinline)) void multiply(float *sums, const bf16 *slopes,
-                                               const bf16 *patches, int64_t pairs, int64_t K,
-                                               int64_t N) {
+                                               const bf16 *patches, int64_t pairs, int64_t K) {
     __m512 s[ROWS][2];
 #pragma GCC unroll 8
     for (int r = 0; r < ROWS; r++) {
@@ -95,11 +99,11 @@ static __attribute__((noinline)) void multiply(float *sums, const bf16 *slopes,
         s[r][1] = _mm512_loadu_ps(sums + r * K + 16);
     }
     for (int64_t p = 0; p < pairs; p++) {
-        __m512bh low = kept(_mm512_loadu_si512(patches + p * K * 2));
-        __m512bh high = kept(_mm512_loadu_si512(patches + p * K * 2 + 32));
+        __m512bh low = kept(_mm512_loadu_si512(patches + p * 64));
+        __m512bh high = kept(_mm512_loadu_si512(patches + p * 64 + 32));
 #pragma GCC unroll 8
         for (int r = 0; r < ROWS; r++) {
-            __m512bh value = pair(slopes + (p * N + r) * 2);
+            __m512bh value = pair(slopes + (p * 16 + r) * 2);
             s[r][0] = _mm512_dpbf16_ps(s[r][0], value, low);
             s[r][1] = _mm512_dpbf16_ps(s[r][1], value, high);
         }
@@ -120,16 +124,18 @@ static void add(const Gradient *g, int64_t begin, int64_t end, int from, int to,
         bf16 *patches = room, *slopes = room + (to - from) * 4 * pairs * K * 2;
         for (int r = from; r < to; r++)
             for (int64_t row = 0; row < rows; row++) {
-                int64_t place = (r - from) * 4 * pairs, first = row * g->pairs;
-                patches_of(g, unit + row, r, patches + (place + first) * K * 2, pairs * K * 2);
-                slopes_of(g, unit + row, r, slopes + (place + first) * N * 2, pairs * N * 2);
+                int64_t place = (r - from) * 4 * pairs * 2, first = row * g->pairs;
+                patches_of(g, unit + row, r, patches + place * K, pairs, first);
+                slopes_of(g, unit + row, r, slopes + place * N, pairs, first);
             }
         for (int64_t place = 0; place < (to - from) * 4; place++)
             for (int64_t k = 0; k < K; k += 32)
-                for (int64_t n = 0; n < N; n += ROWS)
+                for (int64_t n = 0; n < N; n += ROWS) {
+                    int64_t panel = place * N + n / 16 * 16;
                     multiply(sums + ((from * 4 + place) * N + n) * K + k,
-                             slopes + (place * pairs * N + n) * 2,
-                             patches + (place * pairs * K + k) * 2, pairs, K, N);
+                             slopes + (panel * pairs + n % 16) * 2,
+                             patches + (place * K + k) * pairs * 2, pairs, K);
+                }
     }
 }
 
