@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from unskew.data import decode as module
-from unskew.data.decode import NotAnImage, decode, image_format
+from unskew.data.decode import NotAnImage, decode, decode_into, image_format
 
 
 def saved(image, form, **options):
@@ -86,3 +86,44 @@ def test_too_many_pixels_are_refused_before_they_are_unpacked(form, monkeypatch)
     monkeypatch.setattr(module, "MAX_PIXELS", 1000)
     with pytest.raises(NotAnImage, match="60×40 pixels are too many"):
         decode(saved(GRADIENT, form))
+
+
+SQUARE = GRADIENT.resize((40, 40))
+TURNED = Image.Exif()
+TURNED[0x0112] = 6
+
+
+@pytest.mark.parametrize(
+    ("data", "direct"),
+    [
+        (saved(SQUARE, "JPEG"), True),
+        (saved(SQUARE.convert("L"), "JPEG"), True),
+        (saved(SQUARE, "JPEG", progressive=True), True),
+        (saved(SQUARE, "JPEG", exif=TURNED), False),
+        (saved(SQUARE.convert("CMYK"), "JPEG"), False),
+        (saved(SQUARE, "PNG"), False),
+        (saved(GRADIENT, "JPEG"), False),
+        (saved(GRADIENT.resize((30, 20)), "JPEG"), False),
+        (saved(GRADIENT.resize((300, 200)), "JPEG"), False),
+        (saved(GRADIENT.resize((20, 80)), "JPEG"), False),
+    ],
+    ids=["rgb", "grey", "progressive", "turned", "cmyk", "png", "wide", "small", "large", "tall"],
+)
+def test_decoding_to_a_place_is_decoding(data, direct):
+    around = np.full((3, 40, 40, 3), 7, np.uint8)
+    assert module._fills(around[1].copy(), data) == direct
+    decode_into(around[1], data)
+    assert np.array_equal(around[1], decode(data, 40))
+    assert (around[[0, 2]] == 7).all()
+
+
+@pytest.mark.parametrize("kept", [30, 400, -2])
+def test_decoding_what_is_cut_off_to_a_place(kept):
+    with pytest.raises(NotAnImage, match="damaged JPEG"):
+        decode_into(np.empty((40, 40, 3), np.uint8), saved(SQUARE, "JPEG")[:kept])
+
+
+def test_a_header_that_promises_too_much_takes_no_memory(monkeypatch):
+    monkeypatch.setattr(module, "MAX_PIXELS", 40 * 60 - 1)
+    with pytest.raises(NotAnImage, match="too many"):
+        decode_into(np.empty((40, 40, 3), np.uint8), saved(GRADIENT, "JPEG"))

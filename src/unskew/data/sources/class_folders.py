@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from unskew.data.decode import NotAnImage, decode, image_format
+from unskew.data.decode import NotAnImage, decode, decode_into, image_format
 from unskew.data.hashes import hashes
 from unskew.data.imageset import ImageSet
 from unskew.data.scratch import ScratchImages, select
@@ -78,42 +78,59 @@ def read_class_folders(
     piles = {half: _Pile(ScratchImages(scratch)) for half in ("train", "test", "")}
     skipped: list[tuple[str, str]] = []
     for block in _decoded(chain(first, found), size):
-        together: dict[str, list[NDArray[np.uint8]]] = {}
-        for member, pixels, why in block:
-            if pixels is None:
+        rows: dict[str, list[int]] = {}
+        for row, (member, problem) in enumerate(zip(block.members, block.problems, strict=True)):
+            if problem:
                 file = "/".join(member.parts)
                 if strict:
-                    raise UserError(f"{path}: {file} is {why}: remove it or leave out --strict")
-                skipped.append((file, why))
+                    raise UserError(f"{path}: {file} is {problem}: remove it or leave out --strict")
+                skipped.append((file, problem))
                 continue
             half, name = _place(member.parts[:-1])
-            together.setdefault(half, []).append(pixels)
+            rows.setdefault(half, []).append(row)
             piles[half].classes.append(name)
-        for half, images in together.items():
-            piles[half].pixels.add(np.stack(images))
+        for half, good in rows.items():
+            whole = len(good) == len(block.pixels)
+            piles[half].pixels.add(block.pixels if whole else block.pixels[good])
     return _assemble(path, piles, skipped, scratch)
 
 
-Decoded = tuple[Member, NDArray[np.uint8] | None, str]
-"""A file, its pixels or None, and why it has none."""
+@dataclass
+class _Decoded:
+    """Some files and their pixels, uint8 (n, size, size, 3).
+
+    What could not be decoded has its reason in `problems`, "" elsewhere, and any pixels.
+    """
+
+    members: list[Member]
+    pixels: NDArray[np.uint8]
+    problems: list[str]
 
 
-def _decoded(found: Iterator[Member], size: int) -> Iterator[list[Decoded]]:
-    """The files in their order, block by block, decoded on all cores."""
+def _decoded(found: Iterator[Member], size: int) -> Iterator[_Decoded]:
+    """The files in their order, some together, decoded on all cores."""
     with ThreadPoolExecutor(cpu_count()) as pool:
         while block := list(islice(found, BLOCK)):
             # A task each file would cost about as much as decoding it.
             parts = [block[begin : begin + TASK] for begin in range(0, len(block), TASK)]
-            yield from pool.map(lambda part: [_decode(m, size) for m in part], parts)
+            yield from pool.map(lambda part: _decode(part, size), parts)
 
 
-def _decode(member: Member, size: int) -> Decoded:
-    if member.data is None:
-        return member, None, "larger than any photo"
+def _decode(files: list[Member], size: int) -> _Decoded:
+    pixels = np.empty((len(files), size, size, 3), np.uint8)
+    problems = [_problem(file.data, place) for file, place in zip(files, pixels, strict=True)]
+    return _Decoded(files, pixels, problems)
+
+
+def _problem(data: bytes | None, place: NDArray[np.uint8]) -> str:
+    """Decode one file to its place; what is wrong with it, if anything."""
+    if data is None:
+        return "larger than any photo"
     try:
-        return member, decode(member.data, size), ""
+        decode_into(place, data)
     except NotAnImage as error:
-        return member, None, str(error)
+        return str(error)
+    return ""
 
 
 @cache

@@ -10,20 +10,21 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 from unskew.errors import MissingExtraError, UserError
 
 LOCAL_HEADER = struct.Struct("<4s22xHH")
 """Signature, and the lengths of the name and of the extra field that come before the data."""
+SLACK = 64
+"""Bytes read beyond a member's name and data, for the extra field of its local header."""
 MAX_FILE = 256 * 2**20
 """Bytes of one member beyond which it is not read: no photo is that large."""
 
 
-@dataclass(frozen=True)
-class Member:
+class Member(NamedTuple):
     """One file.
 
     Attributes
@@ -123,14 +124,18 @@ def _of_zip(path: Path, told: Callable[[int, int], None]) -> Iterator[Member]:
             if entry.flag_bits & 1:
                 raise UserError(f"the archive {path} is encrypted: unpack it and name the folder")
             large = entry.file_size > MAX_FILE
-            yield Member(parts, None if large else _content(archive, entry, raw))
+            yield Member(parts, None if large else _content(archive, entry, raw.fileno()))
             told(done, len(entries))
 
 
-def _content(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, raw: io.BufferedReader) -> bytes:
+def _content(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, file: int) -> bytes:
     """A member's bytes. `archive.read` takes longer than decoding a small photo does, so members
     that are stored or deflated, as all but a few are, are read without it, as APPNOTE.TXT 4.3.7
     lays them out, and checked as it would.
+
+    Parameters
+    ----------
+    file: descriptor of the archive's file.
 
     Raises
     ------
@@ -138,15 +143,18 @@ def _content(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, raw: io.BufferedR
     """
     if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         return archive.read(entry)
-    raw.seek(entry.header_offset)
-    header = raw.read(LOCAL_HEADER.size)
-    if len(header) < LOCAL_HEADER.size:
+    # Header, name and data in one go, as a rule.
+    likely = LOCAL_HEADER.size + len(entry.orig_filename) + SLACK + entry.compress_size
+    raw = os.pread(file, likely, entry.header_offset)
+    if len(raw) < LOCAL_HEADER.size:
         raise zipfile.BadZipFile(f"{entry.filename} lies beyond the end of the file")
-    signature, name, extra = LOCAL_HEADER.unpack(header)
+    signature, name, extra = LOCAL_HEADER.unpack_from(raw)
     if signature != b"PK\x03\x04":
         raise zipfile.BadZipFile(f"{entry.filename} is not where the directory says")
-    raw.seek(name + extra, os.SEEK_CUR)
-    data = raw.read(entry.compress_size)
+    begin = LOCAL_HEADER.size + name + extra
+    data = raw[begin : begin + entry.compress_size]
+    if len(data) < entry.compress_size:
+        data = os.pread(file, entry.compress_size, entry.header_offset + begin)
     if entry.compress_type == zipfile.ZIP_DEFLATED:
         # One byte more than there should be, so that a member that lies about its size is found.
         data = zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, entry.file_size + 1)
