@@ -22,7 +22,7 @@ MAGIC = {
 MAX_PIXELS = 100_000_000
 """Larger images are refused: a small file can unpack to any number of pixels."""
 
-_ORIENTATION = 0x0112  # EXIF
+_CMYK = ("CMYK", "YCCK")
 
 
 class NotAnImage(Exception):
@@ -66,8 +66,7 @@ def decode(data: bytes, size: int | None = None) -> NDArray[np.uint8]:
 def decode_into(pixels: NDArray[np.uint8], data: bytes) -> None:
     """`decode` to a given place, uint8 (size, size, 3), contiguous.
 
-    Of a photo that has this size already nothing is looked at twice, which halves the time of a
-    small one.
+    A JPEG that has this size already is not copied.
 
     Raises
     ------
@@ -78,19 +77,19 @@ def decode_into(pixels: NDArray[np.uint8], data: bytes) -> None:
 
 
 def _fills(pixels: NDArray[np.uint8], data: bytes) -> bool:
-    """Whether this was an upright JPEG of just this size, which has been decoded to its place.
-
-    libjpeg writes no more than the place holds and refuses what would need more.
-    """
+    """Whether this was an upright JPEG of just this size, which has been decoded to its place."""
     import simplejpeg
 
     if not data.startswith(b"\xff\xd8\xff") or _has_exif(data):
         return False
     try:
-        decoded: NDArray[np.uint8] = simplejpeg.decode_jpeg(data, strict=True, buffer=pixels)
+        height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
+        if (height, width) != pixels.shape[:2] or colours in _CMYK:
+            return False
+        simplejpeg.decode_jpeg(data, strict=True, buffer=pixels)
     except ValueError:
         return False
-    return decoded.shape == pixels.shape
+    return True
 
 
 def _has_exif(data: bytes) -> bool:
@@ -106,7 +105,7 @@ def _decode_jpeg(data: bytes, size: int | None) -> NDArray[np.uint8] | None:
         height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
         if height * width > MAX_PIXELS:
             raise NotAnImage(f"{width}×{height} pixels are too many")
-        if colours in ("CMYK", "YCCK") or _has_exif(data):
+        if colours in _CMYK or _has_exif(data):
             return None
         # libjpeg may scale by eighths while decoding, which saves most of the work.
         least = {} if size is None else {"min_height": size, "min_width": size}
