@@ -24,6 +24,8 @@ from unskew.report.sections.published import published_section
 from unskew.report.sections.rankings import rankings_section
 from unskew.report.sections.results import curves_section, results_section
 from unskew.report.sections.second_stage import confirm, second_stage_section
+from unskew.report.sections.spreads import spreads_section
+from unskew.report.spreads import spread_all
 
 
 def compose(context: Context) -> Document:
@@ -36,8 +38,11 @@ def compose(context: Context) -> Document:
         confirmed = confirm(results)
         ranked = rank_all(results)
         interacting = [interact(results, family) for family in study.expanded_interactions()]
+        spreads = spread_all(results)
         sections = [
-            conclusions_section(context, compared, interacting, ranked, choices, confirmed),
+            conclusions_section(
+                context, compared, interacting, ranked, spreads, choices, confirmed
+            ),
             second_stage_section(context, confirmed),
             data_section(context),
             networks_section(context),
@@ -46,6 +51,7 @@ def compose(context: Context) -> Document:
             comparisons_section(context, compared),
             interactions_section(context, interacting),
             rankings_section(context, ranked),
+            spreads_section(context, spreads),
             classes_section(context),
             confusion_section(context),
             priors_section(context),

@@ -179,6 +179,23 @@ class Ranking(Part):
         return {name: tuple(block[name] for block in found) for name in common}
 
 
+class Spread(Part):
+    """How far results move by two kinds of chance: one that tells arms apart, and the seed.
+
+    Attributes
+    ----------
+    arms: names or patterns of arms that are alike but for one thing left to chance, such as
+        which images a skew keeps (`subset_seed`). All of them run with the same seeds.
+    source: what tells the arms apart, in words: "which images are kept".
+    """
+
+    title: Text = {}
+    metric: str = "balanced_accuracy"
+    grid: Grid = {}
+    arms: list[str]
+    source: Text
+
+
 class PublishedFigure(Part):
     """A figure somebody has published for an arm."""
 

@@ -3,54 +3,24 @@
 from __future__ import annotations
 
 import tomllib
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 import tomli_w
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 
 from unskew.errors import UserError
-from unskew.study.parts import (
-    Arm,
-    ArmTemplate,
-    Comparison,
-    Confirmation,
-    Gain,
-    Grid,
-    Interaction,
-    Part,
-    Published,
-    Ranking,
-    Selection,
-    combinations,
-)
-from unskew.study.text import Text, fill
-from unskew.training.recipe import explain_validation, make_recipe
+from unskew.study.outline import Outline
+from unskew.training.recipe import explain_validation
 
 
-class Study(Part):
+class Study(Outline):
     """Everything a study runs and everything its report needs.
 
     Raises (when loaded)
     --------------------
     UserError: a key is unknown, a recipe is wrong, or a name points to no arm.
     """
-
-    name: str = Field(pattern=r"^[A-Za-z0-9_-]+$")
-    seeds: int = Field(6, ge=1)
-    data: str = "digits"
-    title: Text = Field({})
-    question: Text = Field({})
-    names: dict[str, str] = Field({}, description="what values are called in labels and titles")
-    recipe: dict[str, Any] = Field({})
-    arms: list[ArmTemplate] = Field(min_length=1)
-    selections: list[Selection] = Field([])
-    comparisons: list[Comparison] = Field([])
-    interactions: list[Interaction] = Field([])
-    rankings: list[Ranking] = Field([])
-    confirmations: list[Confirmation] = Field([])
-    published: Published | None = None
 
     def override(
         self,
@@ -91,113 +61,6 @@ class Study(Part):
             changes["confirmations"] = [s.model_copy(update={"seeds": fresh_seeds}) for s in stages]
         return self.model_copy(update=changes).check()
 
-    def expanded_arms(self) -> dict[str, Arm]:
-        """Every arm by name, in the file's order.
-
-        Raises
-        ------
-        UserError: a recipe is wrong or two arms have one name; the message names the arm.
-        """
-        arms: dict[str, Arm] = {}
-        for template in self.arms:
-            for values in combinations(template.grid):
-                name = fill(template.name, values)
-                if name in arms:
-                    raise UserError(f"two arms are called {name!r}: tell them apart by their grid")
-                fields = {**self.recipe, **template.recipe, **values, "data": self.data}
-                try:
-                    recipe = make_recipe(fields)
-                except UserError as error:
-                    raise UserError(f"arm {name!r}: {error}") from None
-                label = self._titled(template.label, values)
-                arms[name] = Arm(name=name, label=label or {"en": name}, recipe=recipe)
-        return arms
-
-    def expanded_selections(self) -> list[Selection]:
-        """Selections without grids, their arms resolved to names."""
-        names = list(self.expanded_arms())
-        found = []
-        for selection in self.selections:
-            for values in combinations(selection.grid):
-                patterns = [fill(pattern, values) for pattern in selection.arms]
-                arms = [n for n in names if any(fnmatchcase(n, p) for p in patterns)]
-                changes = {
-                    "name": fill(selection.name, values),
-                    "title": self._titled(selection.title, values),
-                    "arms": arms,
-                    "baseline": fill(selection.baseline, values),
-                    "grid": {},
-                }
-                found.append(selection.model_copy(update=changes))
-        return found
-
-    def expanded_confirmations(self) -> list[Confirmation]:
-        """Second stages, the ranked arms resolved to names."""
-        names = list(self.expanded_arms())
-        return [
-            stage.model_copy(
-                update={"among": [n for n in names if any(fnmatchcase(n, p) for p in stage.among)]}
-            )
-            for stage in self.confirmations
-        ]
-
-    def expanded_comparisons(self) -> list[Comparison]:
-        """Comparisons as plain pairs (candidate, baseline), without grids."""
-        found = []
-        for comparison in self.comparisons:
-            pairs: list[tuple[str, str]] = []
-            for values in combinations(comparison.grid):
-                pairs += [(fill(a, values), fill(b, values)) for a, b in comparison.pairs]
-                if comparison.baseline is not None:
-                    baseline = fill(comparison.baseline, values)
-                    pairs += [(fill(c, values), baseline) for c in comparison.candidates]
-            plain = {"pairs": pairs, "baseline": None, "candidates": list[str](), "grid": Grid()}
-            found.append(comparison.model_copy(update=plain))
-        return found
-
-    def expanded_interactions(self) -> list[list[Interaction]]:
-        """Families of interactions without grids, a family for each that the file has."""
-        return [
-            [
-                part.model_copy(
-                    update={
-                        "label": self._titled(part.label, values),
-                        "first": self._gain(part.first, values),
-                        "second": self._gain(part.second, values),
-                        "grid": Grid(),
-                    }
-                )
-                for values in combinations(part.grid)
-            ]
-            for part in self.interactions
-        ]
-
-    def _gain(self, gain: Gain, values: dict[str, Any]) -> Gain:
-        pair = tuple(fill(name, values) for name in gain.pair)
-        return gain.model_copy(update={"pair": pair, "label": self._titled(gain.label, values)})
-
-    def expanded_rankings(self) -> list[Ranking]:
-        """Rankings without grids, every block spelt out."""
-        found = []
-        for ranking in self.rankings:
-            blocks = [
-                block.model_copy(
-                    update={
-                        "arms": fill(block.arms, values),
-                        "label": self._titled(block.label, values),
-                    }
-                )
-                for values in combinations(ranking.grid)
-                for block in ranking.blocks
-            ]
-            found.append(ranking.model_copy(update={"blocks": blocks, "grid": Grid()}))
-        return found
-
-    def _titled(self, text: dict[str, str], values: dict[str, Any]) -> dict[str, str]:
-        """A text for readers: placeholders filled, values by the names the study gives them."""
-        named = {k: self.names.get(v, v) if isinstance(v, str) else v for k, v in values.items()}
-        return {language: fill(template, named) for language, template in text.items()}
-
     def check(self) -> Study:
         """Whether every recipe is sound and every name points to an arm.
 
@@ -222,6 +85,9 @@ class Study(Part):
                 raise UserError(f"a ranking takes two blocks or more, and has {patterns}")
             if len(ranking.treatments(list(arms))) < 2:
                 raise UserError(f"a ranking's blocks share fewer than two treatments: {patterns}")
+        for spread in self.expanded_spreads():
+            if len(spread.arms) < 2:
+                raise UserError(f"a spread takes two arms or more, and has {len(spread.arms)}")
         for stage in self.expanded_confirmations():
             if len(stage.among) < stage.best:
                 raise UserError(

@@ -17,6 +17,8 @@ from unskew.report.sections.interactions import (
 from unskew.report.sections.published import claim_sentences, other_data
 from unskew.report.sections.rankings import ranking_sentence, ranking_title
 from unskew.report.sections.second_stage import Confirmed
+from unskew.report.sections.spreads import spread_sentence, spread_title
+from unskew.report.spreads import Spreading
 from unskew.study.parts import Comparison
 
 ENOUGH_FOR_RANKS = 6
@@ -32,10 +34,11 @@ def conclusions_section(
     compared: list[tuple[Comparison, list[Compared]]],
     interacting: list[list[Interacting]],
     ranked: list[Ranked],
+    spreads: list[Spreading],
     choices: list[Chosen],
     confirmed: list[Confirmed],
 ) -> Section:
-    """Each comparison with a sentence for each of its pairs, then rankings, choices, claims.
+    """Each comparison with a sentence for each of its pairs, then rankings, spreads and the rest.
 
     Second stages come first: they are what the first stage was for.
     """
@@ -55,6 +58,9 @@ def conclusions_section(
     for found in ranked:
         blocks.append(Heading(ranking_title(context, found)))
         blocks.append(Bullets((ranking_sentence(context, found),)))
+    for spread in spreads:
+        blocks.append(Heading(spread_title(context, spread)))
+        blocks.append(Bullets((spread_sentence(context, spread),)))
     if choices:
         blocks.append(Heading(words("section.choice")))
         blocks.append(Bullets(tuple(choice_sentence(context, chosen) for chosen in choices)))

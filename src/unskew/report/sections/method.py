@@ -16,7 +16,7 @@ def method_section(context: Context) -> Section:
     words, results = context.words, context.results
     recipes = [arm.arm.recipe for arm in results.arms.values()]
     sentences = [
-        words("method.pairing", subset_seed=recipes[0].subset_seed),
+        _pairing(context, sorted({recipe.subset_seed for recipe in recipes})),
         words("method.test_halves" if results.study.confirmations else "method.test"),
         words("method.last_epoch"),
         words("method.verdicts", level=f"{LEVEL:.0%}".replace("%", " %")),
@@ -48,6 +48,13 @@ def method_section(context: Context) -> Section:
         Table(header, tuple(shared), words("method.recipe_caption"), text_columns=2),
     )
     return Section(words("section.method"), blocks, "method")
+
+
+def _pairing(context: Context, subset_seeds: list[int]) -> str:
+    if len(subset_seeds) == 1:
+        return context.words("method.pairing", subset_seed=subset_seeds[0])
+    listed = context.words("words.between_items").join(map(str, subset_seeds))
+    return context.words("method.pairing_subsets", subset_seeds=listed)
 
 
 def _all(values: object) -> str:

@@ -1,0 +1,43 @@
+"""The study's spreads, computed once for tables, figures and sentences."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unskew.evaluation.spread import Spread, spread
+from unskew.study import parts
+from unskew.study.results import StudyResults
+
+
+@dataclass(frozen=True)
+class Spreading:
+    """An expanded spread and what was found.
+
+    Attributes
+    ----------
+    part: as the study names it.
+    seeds: that all its arms have.
+    figures: float (arms, seeds).
+    found: None where fewer than two seeds are shared.
+    """
+
+    part: parts.Spread
+    seeds: tuple[int, ...]
+    figures: NDArray[np.float64]
+    found: Spread | None
+
+
+def spread_all(results: StudyResults) -> list[Spreading]:
+    """Every spread of the study, over the seeds that its arms share."""
+    return [_spread(results, part) for part in results.study.expanded_spreads()]
+
+
+def _spread(results: StudyResults, part: parts.Spread) -> Spreading:
+    by_arm = [results.arms[name].metric(part.metric) for name in part.arms]
+    seeds = sorted(set.intersection(*(set(values) for values in by_arm)))
+    figures = np.array([[values[seed] for seed in seeds] for values in by_arm], dtype=np.float64)
+    found = spread(figures) if len(seeds) > 1 else None
+    return Spreading(part, tuple(seeds), figures, found)

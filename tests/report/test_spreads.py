@@ -1,0 +1,102 @@
+"""Two kinds of chance told apart: what is computed, and what is said of it."""
+
+import numpy as np
+import pytest
+
+from tests.report.synthetic import write_study
+from unskew.errors import UserError
+from unskew.evaluation.spread import spread
+from unskew.report.catalogue import Words
+from unskew.report.compose import compose
+from unskew.report.context import Context
+from unskew.report.document import Bullets, Picture, Table
+from unskew.report.sections.spreads import spread_sentence
+from unskew.report.spreads import spread_all
+from unskew.study.results import load_results
+from unskew.study.spec import Study
+
+TEXT = """
+name = "spread"
+seeds = 4
+recipe.epochs = 1
+[[arms]]
+name = "{remedy}-{subset_seed}"
+recipe.skew = { profile = "step", classes = [0, 1], keep = 0.5 }
+grid = { remedy = ["none", "focal"], subset_seed = [0, 1, 2] }
+[[spreads]]
+title = "Subset or seed? {remedy}"
+grid = { remedy = ["none", "focal"] }
+arms = ["{remedy}-*"]
+source = "the images that are kept"
+"""
+
+
+def strength(run):
+    """Without a remedy the subset decides; with one it does nothing."""
+    return 1.5 + (run.recipe.subset_seed if run.recipe.remedy == "none" else 0.0)
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory):
+    study = Study.from_toml(TEXT, "spread.toml")
+    return write_study(tmp_path_factory.mktemp("spread") / "out", study, strength=strength)
+
+
+def context_of(out, tmp_path, language="en"):
+    return Context(load_results(out), Words(language), tmp_path / "figures")
+
+
+def test_it_is_the_spread_of_every_arm_and_seed(out, tmp_path):
+    context = context_of(out, tmp_path)
+    none, focal = spread_all(context.results)
+    assert none.part.arms == ["none-0", "none-1", "none-2"]
+    assert none.seeds == (0, 1, 2, 3)
+    figures = [context.results.arms[n].metric("balanced_accuracy") for n in none.part.arms]
+    assert none.figures.tolist() == [[by_seed[s] for s in range(4)] for by_seed in figures]
+    assert none.found == spread(none.figures)
+    assert none.found.rows > 5 * focal.found.rows
+
+
+def test_what_is_said(out, tmp_path):
+    context = context_of(out, tmp_path)
+    none, focal = (spread_sentence(context, found) for found in spread_all(context.results))
+    assert "With the images that are kept (3 of them, 4 seeds each) balanced accuracy moves" in none
+    assert "is more than chance" in none
+    assert "No evidence that it moves with the images that are kept" in focal
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_report_has_both(out, tmp_path, language):
+    context = context_of(out, tmp_path, language)
+    document = compose(context)
+    (section,) = [s for s in document.sections if s.anchor == "spreads"]
+    pictures = [block for block in section.blocks if isinstance(block, Picture)]
+    tables = [block for block in section.blocks if isinstance(block, Table)]
+    assert [p.name for p in pictures] == ["spread-1", "spread-2"]
+    assert all((context.figures / f"{p.name}.svg").exists() for p in pictures)
+    for table in tables:
+        values = np.array([[float(v) for v in row[1:]] for row in table.rows])
+        assert values.shape == (4, 5)
+        assert values[:3, -1] == pytest.approx(values[:3, :4].mean(axis=1), abs=1e-3)
+        assert values[-1] == pytest.approx(values[:3].mean(axis=0), abs=1e-3)
+    conclusions = document.sections[0]
+    said = [i for b in conclusions.blocks if isinstance(b, Bullets) for i in b.items]
+    assert spread_sentence(context, spread_all(context.results)[0]) in said
+    method = document.sections[-1]
+    told = [i for b in method.blocks if isinstance(b, Bullets) for i in b.items]
+    listed = context.words("words.between_items").join("012")
+    assert context.words("method.pairing_subsets", subset_seeds=listed) in told
+
+
+def test_with_one_seed_it_says_so(tmp_path):
+    study = Study.from_toml(TEXT, "spread.toml").override(seeds=1)
+    context = context_of(write_study(tmp_path / "out", study), tmp_path)
+    found = spread_all(context.results)[0]
+    assert found.found is None
+    assert "nothing can be said" in spread_sentence(context, found)
+    assert compose(context).sections
+
+
+def test_a_spread_of_one_arm_is_refused():
+    with pytest.raises(UserError, match="a spread takes two arms or more, and has 1"):
+        Study.from_toml(TEXT.replace('"{remedy}-*"', '"{remedy}-0"'), "spread.toml")
