@@ -62,7 +62,8 @@ def run_with_progress(
     recipe: Recipe, splits: Splits, folder: Path, device: str
 ) -> tuple[RunOutcome, Evaluation | None]:
     """Execute one recipe under a bar an epoch; the evaluation is None where it diverged."""
-    from unskew.training.run import FINISHED, execute, load_evaluation
+    from unskew.training.replicas.execute import Job, execute_one
+    from unskew.training.run import FINISHED, load_evaluation
 
     with progress_bars() as bars:
         task = bars.add_task(recipe.model, total=None, note="")
@@ -81,5 +82,5 @@ def run_with_progress(
                         f"{record.images_per_second:,.0f} images/s"
                     )
 
-        outcome = execute(recipe, splits, folder, listen=show, device=device)
+        outcome = execute_one(Job(recipe, folder, show), splits, device=device)
     return outcome, load_evaluation(folder) if outcome.outcome == FINISHED else None

@@ -80,9 +80,7 @@ def _do(tasks: list[Task], splits: Any, connection: Connection, device: str) -> 
     from filelock import FileLock, Timeout
 
     from unskew.training.recipe import make_recipe
-    from unskew.training.replicas import kinship
-    from unskew.training.replicas.execute import Job, execute_together
-    from unskew.training.run import execute
+    from unskew.training.replicas.execute import Job, execute_one, execute_together
 
     overs: list[Over] = []
     with ExitStack() as locks:
@@ -102,20 +100,11 @@ def _do(tasks: list[Task], splits: Any, connection: Connection, device: str) -> 
             jobs.append(Job(recipe, task.folder, tell))
         if not jobs:
             return overs
-        twin = tasks[0].twin
-        # One alone is a graph on a GPU too; on a CPU the package's own kernels are faster.
-        graph = device != "cpu" and twin is None and kinship(jobs[0].recipe) is not None
         try:
-            if graph or len(tasks) > 1:
+            if len(tasks) > 1:
                 outcomes = execute_together(jobs, splits, device=device)
             else:
-                job = jobs[0]
-                outcomes = [
-                    execute(
-                        job.recipe, splits, job.folder,
-                        listen=job.listen, device=device, twin=twin,
-                    )
-                ]  # fmt: skip
+                outcomes = [execute_one(jobs[0], splits, device=device, twin=tasks[0].twin)]
             overs += [Over(done.run_id, done.outcome, done.message) for done in outcomes]
         except UserError as error:
             overs += [Over(job.recipe.run_id, "failed", str(error)) for job in jobs]

@@ -112,7 +112,7 @@ def execute(
     except Diverged as error:
         return run.close(DIVERGED, str(error), listen)
     except OSError as error:
-        raise _unwritable(folder, error) from None
+        raise unwritable(folder, error) from None
     return run.close(FINISHED, "", listen)
 
 
@@ -152,7 +152,7 @@ class OpenRun:
             write_whole(self.folder / "run.json", json.dumps(asdict(result), indent=2))
             self.checkpoint.unlink(missing_ok=True)
         except OSError as error:
-            raise _unwritable(self.folder, error) from None
+            raise unwritable(self.folder, error) from None
         listen(RunEnded(result.run_id, outcome, message))
         return result
 
@@ -170,13 +170,13 @@ def open_run(recipe: Recipe, splits: Splits, folder: Path, device: str) -> OpenR
         folder.mkdir(parents=True, exist_ok=True)
         write_whole(folder / "recipe.toml", recipe.to_toml())
     except OSError as error:
-        raise _unwritable(folder, error) from None
+        raise unwritable(folder, error) from None
     if run.checkpoint.exists():
         run.trainer.restore(load_state(run.checkpoint))
     return run
 
 
-def _unwritable(folder: Path, error: OSError) -> UserError:
+def unwritable(folder: Path, error: OSError) -> UserError:
     return UserError(f"cannot write the run's folder {folder}: {error.strerror}")
 
 

@@ -9,10 +9,20 @@ from pathlib import Path
 
 from unskew.data.imageset import Splits
 from unskew.training.checkpoint import save_state
-from unskew.training.events import Event
+from unskew.training.events import Event, RunEnded
 from unskew.training.recipe import Recipe
+from unskew.training.replicas.kin import kinship
 from unskew.training.replicas.replicas import Replicas
-from unskew.training.run import DIVERGED, FINISHED, OpenRun, RunOutcome, load_outcome, open_run
+from unskew.training.run import (
+    DIVERGED,
+    FINISHED,
+    OpenRun,
+    RunOutcome,
+    execute,
+    load_outcome,
+    open_run,
+    unwritable,
+)
 
 
 @dataclass(frozen=True)
@@ -22,6 +32,27 @@ class Job:
     recipe: Recipe
     folder: Path
     listen: Callable[[Event], None] = lambda event: None
+
+
+def execute_one(
+    job: Job, splits: Splits, *, device: str = "cpu", twin: Path | None = None
+) -> RunOutcome:
+    """One recipe from start to finish, in the way that is fastest on the device.
+
+    On a GPU a step is recorded as a graph, one run alone being a group of one, where its remedy
+    and its optimiser leave the step as it is; on a CPU the package's own kernels are faster.
+
+    Parameters
+    ----------
+    twin: see `run.execute`.
+
+    Raises
+    ------
+    UserError: the recipe does not fit the data, or the folder cannot be written.
+    """
+    if device != "cpu" and twin is None and kinship(job.recipe) is not None:
+        return execute_together([job], splits, device=device)[0]
+    return execute(job.recipe, splits, job.folder, listen=job.listen, device=device, twin=twin)
 
 
 def execute_together(
@@ -38,7 +69,10 @@ def execute_together(
     """
     groups: dict[int, list[tuple[Job, OpenRun]]] = defaultdict(list)
     for job in jobs:
-        if load_outcome(job.folder) is None:
+        done = load_outcome(job.folder)
+        if done is not None:
+            job.listen(RunEnded(done.run_id, done.outcome, done.message))
+        else:
             run = open_run(job.recipe, splits, job.folder, device)
             groups[len(run.trainer.state.history.epochs)].append((job, run))
     for group in groups.values():
@@ -49,10 +83,13 @@ def execute_together(
 
 def _train(jobs: Sequence[Job], runs: Sequence[OpenRun]) -> None:
     replicas = Replicas([run.trainer for run in runs])
-    replicas.fit(
-        [job.listen for job in jobs],
-        [lambda state, run=run: save_state(state, run.checkpoint) for run in runs],  # type: ignore[misc]
-    )
+    try:
+        replicas.fit(
+            [job.listen for job in jobs],
+            [lambda state, run=run: save_state(state, run.checkpoint) for run in runs],  # type: ignore[misc]
+        )
+    except OSError as error:
+        raise unwritable(jobs[0].folder, error) from None
     for job, run, why in zip(jobs, runs, replicas.diverged, strict=True):
         run.trainer.kernels = f"{len(jobs)} runs at once, step: {replicas.engine}"
         run.close(DIVERGED if why else FINISHED, why, job.listen)
