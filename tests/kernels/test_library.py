@@ -69,3 +69,16 @@ def test_several_processes_may_build_at_once(fresh):
     )
     processes = [subprocess.Popen([sys.executable, "-c", script], env=os.environ) for _ in range(3)]
     assert [process.wait() for process in processes] == [0, 0, 0]
+
+
+def test_a_changed_header_is_built_anew(fresh, monkeypatch, tmp_path):
+    if library.load("norm_relu_pool").functions is None:
+        pytest.skip("no compiler")
+    sources = tmp_path / "sources"
+    sources.mkdir()
+    (sources / "one.c").write_text('#include "answer.h"\nint answer(void) { return ANSWER; }\n')
+    monkeypatch.setattr(library, "SOURCES", sources)
+    for answer in (41, 42):
+        (sources / "answer.h").write_text(f"#define ANSWER {answer}\n")
+        library.load.cache_clear()
+        assert library.load("one").functions.answer() == answer
