@@ -75,7 +75,7 @@ class Outline(Part):
         for selection in self.selections:
             for values in combinations(selection.grid):
                 patterns = [fill(pattern, values) for pattern in selection.arms]
-                arms = [n for n in names if any(fnmatchcase(n, p) for p in patterns)]
+                arms = _matching(names, patterns)
                 changes = {
                     "name": fill(selection.name, values),
                     "title": self._titled(selection.title, values),
@@ -90,9 +90,7 @@ class Outline(Part):
         """Second stages, the ranked arms resolved to names."""
         names = list(self.expanded_arms())
         return [
-            stage.model_copy(
-                update={"among": [n for n in names if any(fnmatchcase(n, p) for p in stage.among)]}
-            )
+            stage.model_copy(update={"among": _matching(names, stage.among)})
             for stage in self.confirmations
         ]
 
@@ -157,7 +155,7 @@ class Outline(Part):
                 patterns = [fill(pattern, values) for pattern in spread.arms]
                 changes = {
                     "title": self._titled(spread.title, values),
-                    "arms": [n for n in names if any(fnmatchcase(n, p) for p in patterns)],
+                    "arms": _matching(names, patterns),
                     "grid": Grid(),
                 }
                 found.append(spread.model_copy(update=changes))
@@ -167,3 +165,7 @@ class Outline(Part):
         """A text for readers: placeholders filled, values by the names the study gives them."""
         named = {k: self.names.get(v, v) if isinstance(v, str) else v for k, v in values.items()}
         return {language: fill(template, named) for language, template in text.items()}
+
+
+def _matching(names: list[str], patterns: list[str]) -> list[str]:
+    return [name for name in names if any(fnmatchcase(name, p) for p in patterns)]
