@@ -8,7 +8,9 @@ import sys
 
 import pytest
 
+from tests.report.synthetic import write_study
 from tests.tiny_study import TEXT
+from unskew.study.spec import Study
 
 
 def unskew(*arguments, cwd=None, **environment):
@@ -23,7 +25,17 @@ def unskew(*arguments, cwd=None, **environment):
 
 
 @pytest.mark.parametrize(
-    "verb", [(), ("study",), ("train",), ("report",), ("models",), ("models", "show"), ("data",)]
+    "verb",
+    [
+        (),
+        ("study",),
+        ("train",),
+        ("report",),
+        ("rank",),
+        ("models",),
+        ("models", "show"),
+        ("data",),
+    ],
 )
 def test_every_verb_has_help_with_examples(verb):
     done = unskew(*verb, "--help")
@@ -116,6 +128,26 @@ def test_data_lists_and_clears(squares, tmp_path):
     assert json.loads(unskew("data", "list", "--json", **own).stdout)["cached"] == []
 
 
+def test_studies_of_two_data_sets_are_ranked(tmp_path):
+    study = Study.from_toml(
+        'name = "two"\n[[arms]]\nname = "{remedy}"\ngrid = { remedy = ["none", "drw"] }', "two"
+    )
+    for k, name in enumerate(["a set", "[red]hostile"]):
+        write_study(tmp_path / f"study{k}", study, data=(name, f"{k}eed"))
+    done = unskew("rank", "study0", "study1", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "ranking: unskew-ranking/ranking.html"
+    assert "[red]hostile" in done.stdout
+    again = unskew("rank", "study0", "study1", "--json", "--out", "out", "--format", "md",
+                   cwd=tmp_path)  # fmt: skip
+    told = json.loads(again.stdout)
+    assert told["ranking"] == "out/ranking.md"
+    assert told["blocks"] == ["a set", "[red]hostile"]
+    assert set(told["mean_ranks"]) == {"none", "drw"}
+    assert told["method"] == "none"
+    assert (tmp_path / "out" / "figures" / "ranking.svg").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -134,6 +166,8 @@ def test_data_lists_and_clears(squares, tmp_path):
         (["train", "--remedy", "prayer"], "unknown remedy 'prayer'"),
         (["train", "--recipe", "/nowhere.toml"], "cannot read the recipe /nowhere.toml"),
         (["report", "/nowhere"], "/nowhere is no study's folder"),
+        (["rank", "/nowhere", "/else"], "/nowhere is no study's folder"),
+        (["rank", "/nowhere"], "needs two blocks"),
         (["models", "show", "vit"], "unknown model 'vit'"),
         (["data", "clear", "nothing"], "nothing called 'nothing' is cached"),
     ],

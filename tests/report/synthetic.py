@@ -6,7 +6,7 @@ strength that the caller gives each arm.
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +47,7 @@ def write_study(
     leave_out: Callable[[PlannedRun], bool] = lambda run: False,
     diverge: Callable[[PlannedRun], bool] = lambda run: False,
     image_size: int = 8,
+    data: tuple[str, str] = ("synthetic noise", "5eed"),
 ) -> Path:
     """Write the folder of a study as if it had run.
 
@@ -56,8 +57,10 @@ def write_study(
         than chance, 4 is nearly always right.
     leave_out: runs that have not run yet.
     diverge: runs that ended with a loss that is not a number.
+    data: what the images are called, and their fingerprint.
     """
-    splits = make_splits(image_size)
+    name, fingerprint = data
+    splits = replace(make_splits(image_size), name=name, fingerprint=fingerprint)
     runs = plan(study, study.seeds, splits.fingerprint)
     out.mkdir(parents=True)
     (out / "study.toml").write_text(study.to_toml(), encoding="utf-8")

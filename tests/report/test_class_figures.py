@@ -19,7 +19,7 @@ from unskew.study.results import load_results
 
 @pytest.fixture
 def context(made_up, tmp_path):
-    return Context(load_results(made_up), Words("en"), tmp_path / "figures")
+    return Context(Words("en"), tmp_path / "figures", load_results(made_up))
 
 
 def blocks(section, kind):

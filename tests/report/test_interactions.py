@@ -43,7 +43,7 @@ def out(tmp_path_factory):
 
 
 def context_of(out, tmp_path, language="en"):
-    return Context(load_results(out), Words(language), tmp_path / "figures")
+    return Context(Words(language), tmp_path / "figures", load_results(out))
 
 
 def family_of(context):

@@ -16,7 +16,7 @@ from unskew.study.results import load_results
 
 
 def context_of(out, tmp_path):
-    return Context(load_results(out), Words("en"), tmp_path / "figures")
+    return Context(Words("en"), tmp_path / "figures", load_results(out))
 
 
 def section_of(context):

@@ -41,7 +41,7 @@ def context_of(tmp_path, found, **how):
     out = write_study(
         tmp_path / "out", found, strength=lambda run: STRENGTH[run.recipe.remedy], **how
     )
-    return Context(load_results(out), Words("en"), tmp_path / "figures")
+    return Context(Words("en"), tmp_path / "figures", load_results(out))
 
 
 def blocks_of(context, kind):
@@ -77,7 +77,7 @@ def test_enough_blocks_say_who_is_told_apart_in_conclusions_too(tmp_path):
     conclusions = next(s for s in document.sections if s.anchor == "conclusions")
     assert Heading("All rates") in conclusions.blocks
     assert said in [i for b in conclusions.blocks if isinstance(b, Bullets) for i in b.items]
-    chinese = Context(context.results, Words("zh"), tmp_path / "figures")
+    chinese = Context(Words("zh"), tmp_path / "figures", context.results)
     assert "Nemenyi" in ranking_sentence(chinese, found)
 
 
@@ -103,7 +103,7 @@ def test_what_is_not_over_is_left_out_by_name_and_blocks_wait(tmp_path):
 
     context = context_of(tmp_path, study(3), leave_out=waits)
     (found,) = rank_all(context.results)
-    assert [block.label["en"] for block in found.blocks] == ["rate 0.1", "rate 0.2"]
+    assert [label["en"] for label in found.blocks] == ["rate 0.1", "rate 0.2"]
     assert found.left_out == ["none"]
     note = blocks_of(context, Paragraph)[-1]
     assert note.note

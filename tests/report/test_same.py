@@ -51,7 +51,7 @@ def test_one_loss_under_two_names(out, tmp_path):
     (same,) = same_arms(load_results(out))
     assert same.arms == ("balanced_softmax", "logit_adjustment")
     assert (same.seeds, same.probabilities) == (2, True)
-    context = Context(load_results(out), Words("en"), tmp_path / "figures")
+    context = Context(Words("en"), tmp_path / "figures", load_results(out))
     with styled():
         section = results_section(context)
     (bullets,) = [b for b in section.blocks if isinstance(b, Bullets)]
@@ -64,7 +64,7 @@ def test_where_only_the_probabilities_differ_that_is_said(out, tmp_path):
     (same,) = same_arms(load_results(out))
     assert same.arms == ("none", "focal")
     assert not same.probabilities
-    context = Context(load_results(out), Words("zh"), tmp_path / "figures")
+    context = Context(Words("zh"), tmp_path / "figures", load_results(out))
     with styled():
         section = results_section(context)
     (bullets,) = [b for b in section.blocks if isinstance(b, Bullets)]

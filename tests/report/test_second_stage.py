@@ -41,7 +41,7 @@ def strength(run):
 
 
 def context(out, tmp_path, language="en"):
-    return Context(load_results(out), Words(language), tmp_path / "figures")
+    return Context(Words(language), tmp_path / "figures", load_results(out))
 
 
 @pytest.fixture(scope="module")

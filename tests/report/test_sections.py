@@ -13,7 +13,7 @@ from unskew.study.spec import Study
 
 
 def document_of(out, figures, language="en") -> tuple[Document, Context]:
-    context = Context(load_results(out), Words(language), figures)
+    context = Context(Words(language), figures, load_results(out))
     return compose(context), context
 
 
@@ -93,9 +93,8 @@ def test_two_arms_of_one_label_are_told_apart(study, tmp_path):
     twins = study.model_copy(
         update={"arms": [arm.model_copy(update={"label": {"en": "arm"}}) for arm in study.arms]}
     )
-    context = Context(
-        load_results(write_study(tmp_path / "out", twins)), Words("en"), tmp_path / "figures"
-    )
+    results = load_results(write_study(tmp_path / "out", twins))
+    context = Context(Words("en"), tmp_path / "figures", results)
     assert len(context.finished()) == 4
     assert context.label("wd0") == "arm (wd0)"
 

@@ -43,7 +43,7 @@ def out(tmp_path_factory):
 
 
 def context_of(out, tmp_path, language="en"):
-    return Context(load_results(out), Words(language), tmp_path / "figures")
+    return Context(Words(language), tmp_path / "figures", load_results(out))
 
 
 def test_it_is_the_spread_of_every_arm_and_seed(out, tmp_path):

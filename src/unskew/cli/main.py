@@ -10,7 +10,7 @@ import sys
 import typer
 
 from unskew import __version__
-from unskew.cli import data, models, remedies, report, study, train
+from unskew.cli import data, models, rank, remedies, report, study, train
 from unskew.cli.console import stderr
 from unskew.errors import UserError
 
@@ -26,6 +26,7 @@ app = typer.Typer(
 app.command("study")(study.study)
 app.command("train")(train.train)
 app.command("report")(report.report)
+app.command("rank")(rank.rank)
 app.add_typer(models.app, name="models")
 app.add_typer(remedies.app, name="remedies")
 app.add_typer(data.app, name="data")

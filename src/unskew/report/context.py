@@ -1,35 +1,23 @@
-"""What every section is written from."""
+"""What every section of a study's report is written from."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 
-from matplotlib.figure import Figure
-
-from unskew.report.catalogue import Words
-from unskew.report.document import Picture
-from unskew.report.figures import style
+from unskew.report.page import Page
 from unskew.study.results import ArmResults, StudyResults
-from unskew.study.text import in_language
 
 
 @dataclass
-class Context:
+class Context(Page):
     """Results, words and drawn figures of one report.
 
     Attributes
     ----------
     results: the study's folder as numbers.
-    words: messages in the report's language.
-    figures: folder the figures are written to.
-    drawn: the inline SVG of every figure by name.
     """
 
     results: StudyResults
-    words: Words
-    figures: Path
-    drawn: dict[str, str] = field(default_factory=dict)
 
     def label(self, arm: str) -> str:
         """An arm's label in the report's language; with its name where two have one label."""
@@ -40,10 +28,6 @@ class Context:
     def model(self, name: str) -> str:
         """What the study calls a network in texts for readers."""
         return self.results.study.names.get(name, name)
-
-    def text(self, text: dict[str, str]) -> str:
-        """A study's text in the report's language."""
-        return in_language(text, self.words.language)
 
     def finished(self, names: list[str] | None = None) -> dict[str, ArmResults]:
         """Arms with at least one finished run, by label; of these names, or of all."""
@@ -60,13 +44,6 @@ class Context:
         for label, arm in self.finished().items():
             groups.setdefault(arm.arm.recipe.model, {})[label] = arm
         return groups
-
-    def draw(
-        self, name: str, figure: Figure, caption: str, alt: str, *, bitmap: bool = False
-    ) -> Picture:
-        """Write a figure's files and give the block that shows it."""
-        self.drawn[name] = style.save(figure, self.figures, name)
-        return Picture(name, caption, alt, bitmap)
 
     def seeds_of(self, arms: dict[str, ArmResults]) -> str:
         """How many seeds arms have, in words."""

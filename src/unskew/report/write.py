@@ -1,19 +1,22 @@
-"""A study's folder to its report."""
+"""A study's folder to its report, and any document to its file."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from unskew.errors import UserError
 from unskew.report.catalogue import Words
 from unskew.report.compose import compose
 from unskew.report.context import Context
+from unskew.report.document import Document
 from unskew.report.html import to_html
 from unskew.report.markdown import to_markdown
+from unskew.report.page import Page
 from unskew.study.results import load_results
 from unskew.training.run import write_whole
 
-FORMATS = {"html": "report.html", "md": "report.md"}
+FORMATS = ("html", "md")
 
 
 def write_report(out: Path, form: str = "html", language: str = "en") -> Path:
@@ -29,18 +32,37 @@ def write_report(out: Path, form: str = "html", language: str = "en") -> Path:
     ------
     UserError: the folder is no study's or cannot be written; form or language is unknown.
     """
-    if form not in FORMATS:
-        raise UserError(f"no format {form!r}: choose {' or '.join(FORMATS)}")
-    context = Context(load_results(out), Words(language), out / "figures")
-    path = out / FORMATS[form]
+    _check(form)
+    context = Context(Words(language), out / "figures", load_results(out))
+    return write_document(context, lambda: compose(context), out / "report", form)
+
+
+def write_document(page: Page, compose: Callable[[], Document], stem: Path, form: str) -> Path:
+    """Compose a document, which draws its figures, and write it; returns its path.
+
+    Parameters
+    ----------
+    page: what it is composed on.
+    stem: the file without its suffix.
+    form: "html" or "md".
+
+    Raises
+    ------
+    UserError: a file cannot be written, or the form is unknown.
+    """
+    _check(form)
+    path = stem.with_name(f"{stem.name}.{form}")
     try:
-        document = compose(context)
-        text = (
-            to_markdown(document)
-            if form == "md"
-            else to_html(document, context.drawn, context.figures)
-        )
+        document = compose()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        whole = form == "html"
+        text = to_html(document, page.drawn, page.figures) if whole else to_markdown(document)
         write_whole(path, text)
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror}") from None
     return path
+
+
+def _check(form: str) -> None:
+    if form not in FORMATS:
+        raise UserError(f"no format {form!r}: choose {' or '.join(FORMATS)}")

@@ -5,50 +5,49 @@ from __future__ import annotations
 import math
 
 from unskew.evaluation.ranks import FEWEST_BLOCKS, LEVEL, Ranks
-from unskew.report.context import Context
 from unskew.report.document import Block, Heading, Paragraph, Section, Table
 from unskew.report.figures.ranks import rank_diagram
 from unskew.report.numbers import p_phrase, share
+from unskew.report.page import Page
 from unskew.report.ranked import Ranked
-from unskew.study.parts import RankedBlock
-from unskew.study.text import fill
 
 
-def rankings_section(context: Context, ranked: list[Ranked]) -> Section:
+def rankings_section(page: Page, ranked: list[Ranked]) -> Section:
     """Every ranking of the study."""
-    words, blocks = context.words, list[Block]()
+    blocks: list[Block] = []
     for number, found in enumerate(ranked, 1):
-        blocks.append(Heading(ranking_title(context, found)))
-        blocks.append(Paragraph(ranking_sentence(context, found)))
-        if found.ranks is not None:
-            blocks.append(_diagram(context, number, found, found.ranks))
-            blocks.append(_table(context, found, found.ranks))
-        if found.left_out:
-            names = words("words.between_items").join(treatment(context, found, name)
-                                                      for name in found.left_out)  # fmt: skip
-            blocks.append(Paragraph(words("ranking.left_out", treatments=names), note=True))
-    return Section(words("section.rankings"), tuple(blocks), "rankings")
+        blocks.append(Heading(ranking_title(page, found)))
+        blocks += ranking_blocks(page, f"ranks-{number}", found)
+    return Section(page.words("section.rankings"), tuple(blocks), "rankings")
 
 
-def ranking_title(context: Context, found: Ranked) -> str:
+def ranking_blocks(page: Page, figure: str, found: Ranked) -> list[Block]:
+    """What a ranking shows in words, as a diagram and as a table."""
+    words, blocks = page.words, list[Block]()
+    blocks.append(Paragraph(ranking_sentence(page, found)))
+    if found.ranks is not None:
+        blocks.append(_diagram(page, figure, found, found.ranks))
+        blocks.append(_table(page, found, found.ranks))
+    if found.left_out:
+        names = [page.text(found.treatments[name]) for name in found.left_out]
+        listed = words("words.between_items").join(names)
+        blocks.append(Paragraph(words("ranking.left_out", treatments=listed), note=True))
+    return blocks
+
+
+def ranking_title(page: Page, found: Ranked) -> str:
     """The study's title, or else what is ranked by what."""
-    metric = context.words.metric(found.ranking.metric)
-    return context.text(found.ranking.title) or context.words("ranking.title", metric=metric)
+    metric = page.words.metric(found.metric)
+    return page.text(found.title) or page.words("ranking.title", metric=metric)
 
 
-def treatment(context: Context, found: Ranked, name: str) -> str:
-    """What a treatment is called."""
-    values = {"treatment": context.results.study.names.get(name, name)}
-    return fill(context.text(found.ranking.label), values)
-
-
-def ranking_sentence(context: Context, found: Ranked) -> str:
+def ranking_sentence(page: Page, found: Ranked) -> str:
     """The first ranks, how they were judged, and what that shows or why it can show nothing."""
-    words, ranks = context.words, found.ranks
+    words, ranks = page.words, found.ranks
     if ranks is None:
         return words("ranking.pending")
     leaders = [
-        words("ranking.place", treatment=treatment(context, found, name), rank=f"{mean:.2f}")
+        words("ranking.place", treatment=page.text(found.treatments[name]), rank=f"{mean:.2f}")
         for name, mean in list(ranks.means.items())[:3]
     ]
     first = words(
@@ -57,11 +56,11 @@ def ranking_sentence(context: Context, found: Ranked) -> str:
         blocks=ranks.blocks,
         leaders=words("words.between_items").join(leaders),
     )
-    return words.sentences(first, *_judged(context, found, ranks))
+    return words.sentences(first, *_judged(page, found, ranks))
 
 
-def _judged(context: Context, found: Ranked, ranks: Ranks) -> list[str]:
-    words, pairs = context.words, math.comb(len(ranks.means), 2)
+def _judged(page: Page, found: Ranked, ranks: Ranks) -> list[str]:
+    words, pairs = page.words, math.comb(len(ranks.means), 2)
     alone = p_phrase(2 / 2**ranks.blocks)
     if ranks.friedman is None:
         return [words("ranking.too_few", blocks=ranks.blocks, alone=alone, fewest=FEWEST_BLOCKS)]
@@ -79,48 +78,48 @@ def _judged(context: Context, found: Ranked, ranks: Ranks) -> list[str]:
     shown = words(
         "ranking.shown",
         friedman=friedman,
-        best=treatment(context, found, best),
+        best=page.text(found.treatments[best]),
         behind=behind,
         others=len(ranks.means) - 1,
     )
     return [how, shown]
 
 
-def _diagram(context: Context, number: int, found: Ranked, ranks: Ranks) -> Block:
-    words = context.words
-    labels = {name: treatment(context, found, name) for name in ranks.means}
+def _diagram(page: Page, figure: str, found: Ranked, ranks: Ranks) -> Block:
+    words = page.words
+    labels = {name: page.text(found.treatments[name]) for name in ranks.means}
     critical = ""
     if ranks.critical is not None:
         critical = words("ranking.critical", value=f"{ranks.critical:.2f}")
     caption = words(
         "ranking.figure_caption",
-        metric=words.metric(found.ranking.metric),
-        blocks=words("words.between_items").join(_block(context, b) for b in found.blocks),
+        metric=words.metric(found.metric),
+        blocks=words("words.between_items").join(page.text(b) for b in found.blocks),
     )
     bars = "ranking.bars" if ranks.cliques else "ranking.no_bars"
     summary = "; ".join(f"{labels[name]} {mean:.2f}" for name, mean in ranks.means.items())
-    return context.draw(
-        f"ranks-{number}",
+    return page.draw(
+        figure,
         rank_diagram(ranks, labels, critical),
-        words.sentences(caption, words(bars) if ranks.friedman is not None else ""),
+        words.sentences(
+            caption,
+            words("ranking.one_set" if found.one_set else "ranking.several_sets"),
+            words(bars) if ranks.friedman is not None else "",
+        ),
         words("ranking.figure_alt", summary=summary),
     )
 
 
-def _block(context: Context, block: RankedBlock) -> str:
-    return context.text(block.label) or block.arms
-
-
-def _table(context: Context, found: Ranked, ranks: Ranks) -> Table:
-    words = context.words
+def _table(page: Page, found: Ranked, ranks: Ranks) -> Table:
+    words = page.words
     rows = [
-        (treatment(context, found, name), *map(share, found.figures[name]), f"{mean:.2f}")
+        (page.text(found.treatments[name]), *map(share, found.figures[name]), f"{mean:.2f}")
         for name, mean in ranks.means.items()
     ]
     header = (
         words("ranking.treatment"),
-        *(_block(context, block) for block in found.blocks),
+        *(page.text(block) for block in found.blocks),
         words("ranking.mean_rank"),
     )
-    caption = words("ranking.caption", metric=words.metric(found.ranking.metric))
+    caption = words("ranking.caption", metric=words.metric(found.metric))
     return Table(header, tuple(rows), caption)

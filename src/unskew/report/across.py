@@ -1,0 +1,193 @@
+"""Several studies to one ranking: what each arm is worth whatever the data."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from unskew import __version__
+from unskew.errors import UserError
+from unskew.report.catalogue import Words
+from unskew.report.document import Block, Document, Paragraph, Section, Table
+from unskew.report.figures.style import styled
+from unskew.report.page import Page
+from unskew.report.ranked import Place, Ranked, Text, rank_places
+from unskew.report.sections.rankings import ranking_blocks
+from unskew.report.write import write_document
+from unskew.study.parts import RankedBlock
+from unskew.study.results import StudyResults, load_results
+
+STEM = "ranking"
+OWN = frozenset({"data", "fingerprint", "seed", "subset_seed", "skew", "validation"})
+"""Fields of a recipe in which blocks may differ without a word."""
+
+
+@dataclass(frozen=True)
+class Across:
+    """A ranking over studies, and what it was made of.
+
+    Attributes
+    ----------
+    ranked: the ranking.
+    folders: where the studies lie, and studies: what they found, in one order.
+    differing: fields of a recipe, beside the data and its skew, in which arms that stand for one
+        treatment are not alike.
+    """
+
+    ranked: Ranked
+    folders: tuple[Path, ...]
+    studies: tuple[StudyResults, ...]
+    differing: tuple[str, ...]
+
+
+def rank_studies(
+    folders: Sequence[Path],
+    *,
+    arms: Sequence[str] = ("*",),
+    metric: str = "balanced_accuracy",
+) -> Across:
+    """Rank what several studies have in common; each of them and each pattern make one block.
+
+    Parameters
+    ----------
+    folders: that `unskew study` wrote, finished or not.
+    arms: patterns of arms with one `*`, which stands for the treatment: "step-*".
+    metric: by which they are ranked, as a mean over seeds.
+
+    Raises
+    ------
+    UserError: a folder is no study's or is named twice, a pattern has not one `*`, there are
+        fewer than two blocks, or no two treatments that all blocks have.
+    """
+    resolved = [folder.resolve() for folder in folders]
+    twice = [str(f) for f, n in zip(folders, map(resolved.count, resolved), strict=True) if n > 1]
+    if twice:
+        raise UserError(f"{twice[0]} is named twice: one study can be a block only once")
+    for pattern in arms:
+        if pattern.count("*") != 1:
+            raise UserError(f"--arms {pattern!r} needs one *, which stands for the treatment")
+    if len(folders) * len(set(arms)) < 2:
+        raise UserError(
+            "a ranking needs two blocks: name the folders of several studies, or several --arms"
+        )
+    studies = tuple(load_results(folder) for folder in folders)
+    labels = _labels(folders, studies)
+    places = [
+        Place(_label(label, pattern, len(set(arms))), RankedBlock(arms=pattern), study.arms,
+              study.data["fingerprint"])
+        for label, study in zip(labels, studies, strict=True)
+        for pattern in dict.fromkeys(arms)
+    ]  # fmt: skip
+    treatments = _treatments(places, studies[0])
+    if len(treatments) < 2:
+        raise UserError(
+            "these studies have no two arms in common to rank: run the same study file on each "
+            "data set, or say with --arms which arms stand for which treatments"
+        )
+    ranked = rank_places({}, metric, treatments, places)
+    if not any(ranked.figures.values()):
+        raise UserError(f"no finished run of these arms has the figure {metric!r}")
+    return Across(ranked, tuple(folders), studies, _differing(places, list(treatments)))
+
+
+def write_ranking(across: Across, out: Path, form: str = "html", language: str = "en") -> Path:
+    """Write the ranking as a page with its diagram; returns its path.
+
+    Parameters
+    ----------
+    out: a folder of its own.
+    form: "html" or "md".
+    language: "en" or "zh".
+
+    Raises
+    ------
+    UserError: the folder is a study's or cannot be written; form or language is unknown.
+    """
+    if (out / "study.toml").exists():
+        raise UserError(f"{out} is a study's folder: choose another one with --out")
+    page = Page(Words(language), out / "figures")
+    with styled():
+        return write_document(page, lambda: _document(page, across), out / STEM, form)
+
+
+def _labels(folders: Sequence[Path], studies: Sequence[StudyResults]) -> list[str]:
+    """The data set's name, and the folder's where two have one name."""
+    names = [str(study.data["name"]) for study in studies]
+    count = Counter(names)
+    return [
+        name if count[name] == 1 else f"{name} ({folder})"
+        for name, folder in zip(names, folders, strict=True)
+    ]
+
+
+def _label(label: str, pattern: str, patterns: int) -> Text:
+    return {"en": label if patterns == 1 else f"{label}, {pattern}"}
+
+
+def _treatments(places: list[Place], first: StudyResults) -> dict[str, Text]:
+    """Labels of the treatments that every place has."""
+    found = [
+        {treatment: arm for name, arm in place.arms.items()
+         if (treatment := place.block.treatment(name)) is not None}
+        for place in places
+    ]  # fmt: skip
+    names = first.study.names
+    whole = all(place.block.arms == "*" for place in places)
+    return {
+        name: arm.arm.label if whole else {"en": names.get(name, name)}
+        for name, arm in found[0].items()
+        if all(name in block for block in found)
+    }
+
+
+def _differing(places: list[Place], treatments: list[str]) -> tuple[str, ...]:
+    found: set[str] = set()
+    for treatment in treatments:
+        recipes = [
+            arm.arm.recipe.model_dump(mode="json")
+            for place in places
+            for name, arm in place.arms.items()
+            if place.block.treatment(name) == treatment
+        ]
+        fields = set().union(*recipes) - OWN
+        found |= {f for f in fields if any(r.get(f) != recipes[0].get(f) for r in recipes)}
+    return tuple(sorted(found))
+
+
+def _document(page: Page, across: Across) -> Document:
+    words, ranked = page.words, across.ranked
+    blocks: list[Block] = [*ranking_blocks(page, STEM, ranked)]
+    if across.differing:
+        fields = words("words.between_items").join(across.differing)
+        blocks.append(Paragraph(words("across.differing", fields=fields), note=True))
+    return Document(
+        title=words("across.title", metric=words.metric(ranked.metric)),
+        language=words.language,
+        lead=(Paragraph(words("across.lead", studies=len(across.studies))),),
+        sections=(
+            Section(words("section.rankings"), tuple(blocks), "rankings"),
+            Section(words("across.studies"), (_studies(page, across),), "studies"),
+        ),
+        contents=words("section.contents"),
+        footer=f"unskew {__version__}",
+    )
+
+
+def _studies(page: Page, across: Across) -> Table:
+    rows = []
+    for folder, study in zip(across.folders, across.studies, strict=True):
+        total = study.planned * len(study.arms)
+        rows.append(
+            (
+                str(folder),
+                str(study.data["name"]),
+                f"{len(study.data['class_names']):,}",
+                f"{len(study.arms):,}",
+                f"{study.planned:,}",
+                f"{total - study.missing:,} / {total:,}",
+            )
+        )
+    header = tuple(page.words("across.header").split("|"))
+    return Table(header, tuple(rows), page.words("across.caption"), text_columns=2)
