@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from tests.kernels.rows import assert_rows_stand_alone
 from unskew.kernels.convolution import convolve
 from unskew.kernels.library import load
 
@@ -132,14 +133,8 @@ def test_what_is_not_a_number_shows_nearby_only():
 
 def test_images_do_not_depend_on_each_other_or_on_threads():
     module, x = layer(32, 64), images(5, 32, 8, 8)
-    before = torch.get_num_threads()
     with bfloat16(), torch.no_grad():
-        whole = convolve(x, module)
-        assert torch.equal(torch.cat([convolve(part, module) for part in x.split(2)]), whole)
-        torch.set_num_threads(2)
-        shared = convolve(x, module)
-        torch.set_num_threads(before)
-    assert torch.equal(shared, whole)
+        assert_rows_stand_alone(lambda part: convolve(part, module), x)
 
 
 def test_same_bits_again_and_in_prediction():

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from tests.kernels.rows import assert_rows_stand_alone
 from unskew.kernels.library import load
 from unskew.kernels.lstm import lstm
 
@@ -101,14 +102,8 @@ def test_prediction_equals_training_bit_for_bit():
 
 def test_rows_do_not_depend_on_each_other_or_on_threads():
     module, x = layers(24, 64), sequences(9, 5, 24)
-    before = torch.get_num_threads()
     with bfloat16(), torch.no_grad():
-        whole = lstm(x, module)
-        assert torch.equal(torch.cat([lstm(part, module) for part in x.split(2)]), whole)
-        torch.set_num_threads(2)
-        shared = lstm(x, module)
-        torch.set_num_threads(before)
-    assert torch.equal(shared, whole)
+        assert_rows_stand_alone(lambda part: lstm(part, module), x)
 
 
 def test_same_bits_again():

@@ -15,8 +15,11 @@ from safetensors.numpy import save_file
 from unskew.data.imageset import ImageSet, Splits
 from unskew.data.randomness import stream
 from unskew.evaluation.evaluation import evaluate_logits
+from unskew.report.catalogue import Words
+from unskew.report.context import Context
 from unskew.study.describe import describe
 from unskew.study.plan import PlannedRun, plan, plan_second_stage
+from unskew.study.results import load_results
 from unskew.study.shortlist import make_shortlist, save_shortlists
 from unskew.study.spec import Study
 from unskew.training.history import EpochRecord, History
@@ -85,6 +88,11 @@ def write_study(
             write(plan_second_stage(study, shortlist.arms, stage.seeds, splits.fingerprint))
     save_shortlists(out, shortlists)
     return out
+
+
+def context_of(out: Path, tmp_path: Path, language: str = "en") -> Context:
+    """What sections of a written study's report are written from; figures go to `tmp_path`."""
+    return Context(Words(language), tmp_path / "figures", load_results(out))
 
 
 def _write_run(

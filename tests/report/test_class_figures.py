@@ -6,20 +6,19 @@ from statistics import fmean
 import numpy as np
 import pytest
 
+from tests.report.synthetic import context_of, write_study
 from unskew.evaluation.calibration import negative_log_likelihood
-from unskew.report.catalogue import Words
-from unskew.report.context import Context
 from unskew.report.document import Bullets, Paragraph, Picture, Table
 from unskew.report.figures.style import styled
 from unskew.report.sections.calibration import calibration_section
-from unskew.report.sections.classes import classes_section
+from unskew.report.sections.classes import classes_section, confusion_section
 from unskew.report.sections.priors import priors_section
-from unskew.study.results import load_results
+from unskew.study.spec import Study
 
 
 @pytest.fixture
 def context(made_up, tmp_path):
-    return Context(Words("en"), tmp_path / "figures", load_results(made_up))
+    return context_of(made_up, tmp_path)
 
 
 def blocks(section, kind):
@@ -124,3 +123,41 @@ def test_where_every_class_is_many_shot_that_is_said(context):
     assert len(blocks(section, Table)) == 2
     (paragraph,) = blocks(section, Paragraph)
     assert "every class here is many-shot" in paragraph.text
+
+
+MANY_ARMS = """
+name = "many"
+seeds = 2
+recipe.epochs = 1
+[[arms]]
+name = "none-wd1e-3"
+recipe.weight_decay = 1e-3
+[[arms]]
+name = "{remedy}"
+grid = { remedy = ["none", "focal", "drw", "mixup", "crt", "ldam"] }
+[[comparisons]]
+baseline = "none"
+candidates = ["none-wd1e-3", "focal", "drw", "mixup", "crt", "ldam"]
+"""
+GAIN = {"focal": 0.2, "drw": 1.5, "mixup": 0.4, "crt": 1.8, "ldam": 1.2}
+
+
+def test_of_many_arms_the_baseline_and_the_best_are_shown(tmp_path):
+    study = Study.from_toml(MANY_ARMS, "many.toml")
+    out = write_study(
+        tmp_path / "out", study, strength=lambda run: 1 + GAIN.get(run.recipe.remedy, 0.0)
+    )
+    context = context_of(out, tmp_path)
+    with styled():
+        sections = [classes_section(context), confusion_section(context)]
+    for section in sections:
+        picture = blocks(section, Picture)[0]
+        assert picture.alt.endswith("of none, drw, crt, ldam.")
+        assert "arms 4 are shown" in picture.caption
+
+
+def test_of_few_arms_all_are_shown_and_nothing_is_said_of_a_choice(context):
+    with styled():
+        picture = blocks(classes_section(context), Picture)[0]
+    assert picture.alt.endswith("of full, λ = 0, λ = 1e-3, λ = 1e-2.")
+    assert "are shown" not in picture.caption

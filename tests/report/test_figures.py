@@ -1,17 +1,22 @@
 """What is drawn is what the numbers say."""
 
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from tests.report.synthetic import context_of
 from unskew.evaluation.significance import mean_interval
+from unskew.report.compared import compare
 from unskew.report.figures import style
 from unskew.report.figures.counts import class_counts
 from unskew.report.figures.curves import thinned
 from unskew.report.figures.differences import forest
 from unskew.report.figures.network import network_diagram, stages
 from unskew.report.figures.samples import sample_grid
+from unskew.report.figures.style import styled
+from unskew.report.sections.comparisons import pair_forest
 
 
 def layer(kind, *shape):
@@ -94,3 +99,16 @@ def test_an_inline_figure_takes_its_colours_from_the_page(tmp_path):
     assert len(ids) == len(set(ids))
     # Alone, the file keeps its own colours and size.
     assert style.PALETTE[1] in (tmp_path / "plot.svg").read_text("utf-8")
+
+
+def test_one_baseline_stands_at_the_axis_and_several_in_the_labels(made_up, tmp_path):
+    context = context_of(made_up, tmp_path)
+    _, decay, _ = context.results.study.expanded_comparisons()
+    pairs = compare(context.results, decay)
+    with styled():
+        (shared,) = pair_forest(context, pairs).axes
+        (told,) = pair_forest(context, [pairs[0], replace(pairs[1], baseline="full")]).axes
+    assert [t.get_text() for t in shared.get_yticklabels()] == ["λ = 1e-3", "λ = 1e-2"]
+    assert shared.get_xlabel().endswith("\nfrom “λ = 0”")
+    assert told.get_yticklabels()[1].get_text() == "λ = 1e-2\n− full"
+    assert "from" not in told.get_xlabel()

@@ -2,16 +2,13 @@
 
 import pytest
 
-from tests.report.synthetic import write_study
+from tests.report.synthetic import context_of, write_study
 from unskew.errors import UserError
 from unskew.evaluation.significance import holm, t_test_p
-from unskew.report.catalogue import Words
 from unskew.report.compose import compose
-from unskew.report.context import Context
 from unskew.report.document import Bullets, Picture, Table
 from unskew.report.interacting import interact
 from unskew.report.sections.interactions import family_sentence, interaction_sentence
-from unskew.study.results import load_results
 from unskew.study.spec import Study
 
 TEXT = """
@@ -40,10 +37,6 @@ def strength(run):
 def out(tmp_path_factory):
     study = Study.from_toml(TEXT, "crossed.toml")
     return write_study(tmp_path_factory.mktemp("crossed") / "out", study, strength=strength)
-
-
-def context_of(out, tmp_path, language="en"):
-    return Context(Words(language), tmp_path / "figures", load_results(out))
 
 
 def family_of(context):

@@ -4,19 +4,13 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from tests.report.synthetic import CLASSES, write_study
-from unskew.report.catalogue import Words
+from tests.report.synthetic import CLASSES, context_of, write_study
 from unskew.report.classifier import classifier_norms
-from unskew.report.context import Context
 from unskew.report.document import Bullets, Picture
 from unskew.report.figures.norms import NormsPanel, class_norms
 from unskew.report.figures.style import colour, styled
 from unskew.report.sections.norms import norms_by_seed, norms_section
 from unskew.study.results import load_results
-
-
-def context_of(out, tmp_path):
-    return Context(Words("en"), tmp_path / "figures", load_results(out))
 
 
 def section_of(context):

@@ -4,9 +4,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from tests.report.synthetic import write_study
-from unskew.report.catalogue import Words
-from unskew.report.context import Context
+from tests.report.synthetic import context_of, write_study
 from unskew.report.document import Bullets
 from unskew.report.figures.style import styled
 from unskew.report.same import same_arms
@@ -51,7 +49,7 @@ def test_one_loss_under_two_names(out, tmp_path):
     (same,) = same_arms(load_results(out))
     assert same.arms == ("balanced_softmax", "logit_adjustment")
     assert (same.seeds, same.probabilities) == (2, True)
-    context = Context(Words("en"), tmp_path / "figures", load_results(out))
+    context = context_of(out, tmp_path)
     with styled():
         section = results_section(context)
     (bullets,) = [b for b in section.blocks if isinstance(b, Bullets)]
@@ -64,7 +62,7 @@ def test_where_only_the_probabilities_differ_that_is_said(out, tmp_path):
     (same,) = same_arms(load_results(out))
     assert same.arms == ("none", "focal")
     assert not same.probabilities
-    context = Context(Words("zh"), tmp_path / "figures", load_results(out))
+    context = context_of(out, tmp_path, "zh")
     with styled():
         section = results_section(context)
     (bullets,) = [b for b in section.blocks if isinstance(b, Bullets)]

@@ -2,15 +2,12 @@
 
 import pytest
 
-from tests.report.synthetic import write_study
-from unskew.report.catalogue import Words
+from tests.report.synthetic import context_of, write_study
 from unskew.report.compose import compose
-from unskew.report.context import Context
 from unskew.report.document import Bullets, Paragraph, Table
 from unskew.report.figures.style import styled
 from unskew.report.sections.second_stage import confirm, second_stage_section
 from unskew.study.plan import FIRST_FRESH_SEED
-from unskew.study.results import load_results
 from unskew.study.spec import Study
 
 TEXT = """
@@ -40,10 +37,6 @@ def strength(run):
     return STRENGTHS.get(run.recipe.weight_decay, 2.0)
 
 
-def context(out, tmp_path, language="en"):
-    return Context(Words(language), tmp_path / "figures", load_results(out))
-
-
 @pytest.fixture(scope="module")
 def study():
     return Study.from_toml(TEXT, "stages.toml")
@@ -60,7 +53,7 @@ def section(found):
 
 
 def test_the_best_are_compared_on_fresh_seeds_alone(out, tmp_path):
-    (confirmed,) = confirm(context(out, tmp_path).results)
+    (confirmed,) = confirm(context_of(out, tmp_path).results)
     assert [pair.candidate for pair in confirmed.pairs] == ["wd1e-2", "wd1e-3"]
     assert all(len(pair.by_seed) == 6 for pair in confirmed.pairs)
     seeds = {s for arm in confirmed.second.arms.values() for s in arm.runs}
@@ -69,7 +62,7 @@ def test_the_best_are_compared_on_fresh_seeds_alone(out, tmp_path):
 
 
 def test_the_table_holds_both_gains_and_their_difference(out, tmp_path):
-    found = context(out, tmp_path)
+    found = context_of(out, tmp_path)
     (table,) = [b for b in section(found).blocks if isinstance(b, Table) and len(b.header) == 8]
     (confirmed,) = confirm(found.results)
     shortlist = confirmed.second.shortlist
@@ -82,7 +75,7 @@ def test_the_table_holds_both_gains_and_their_difference(out, tmp_path):
 
 def test_conclusions_begin_with_it_in_both_languages(out, tmp_path):
     for language, better in (("en", "is better than"), ("zh", "优于")):
-        document = compose(context(out, tmp_path, language))
+        document = compose(context_of(out, tmp_path, language))
         bullets = next(b for b in document.sections[0].blocks if isinstance(b, Bullets))
         assert better in bullets.items[0]
         assert "second-stage" in [s.anchor for s in document.sections]
@@ -98,7 +91,7 @@ def test_what_is_missing_or_left_out_is_said(study, tmp_path):
     out = write_study(
         tmp_path / "out", study, strength=strength, leave_out=half_done, diverge=diverged
     )
-    blocks = section(context(out, tmp_path)).blocks
+    blocks = section(context_of(out, tmp_path)).blocks
     notes = [b.text for b in blocks if isinstance(b, Paragraph)]
     assert any("12 runs of this stage" in note for note in notes)
     (bullets,) = [b for b in blocks if isinstance(b, Bullets)]
@@ -110,7 +103,7 @@ def test_before_its_first_run_there_are_no_figures(study, tmp_path):
         tmp_path / "out", study, strength=strength,
         leave_out=lambda run: run.recipe.seed >= FIRST_FRESH_SEED,
     )  # fmt: skip
-    blocks = section(context(out, tmp_path)).blocks
+    blocks = section(context_of(out, tmp_path)).blocks
     assert not [b for b in blocks if isinstance(b, Table)]
     assert [b for b in blocks if isinstance(b, Paragraph) and b.note]
 
@@ -120,11 +113,11 @@ def test_before_the_first_stage_is_over_there_is_no_section(study, tmp_path):
         tmp_path / "out", study, strength=strength,
         leave_out=lambda run: run.recipe.seed == 2,
     )  # fmt: skip
-    assert section(context(out, tmp_path)).blocks == ()
+    assert section(context_of(out, tmp_path)).blocks == ()
 
 
 def test_the_method_does_not_deny_that_half_of_the_test_images_chose(out, tmp_path):
-    sections = compose(context(out, tmp_path)).sections
+    sections = compose(context_of(out, tmp_path)).sections
     method = next(section for section in sections if section.anchor == "method")
     bullets = next(block for block in method.blocks if isinstance(block, Bullets))
     assert "chosen on one half of the test images" in bullets.items[1]

@@ -3,16 +3,13 @@
 import numpy as np
 import pytest
 
-from tests.report.synthetic import write_study
+from tests.report.synthetic import context_of, write_study
 from unskew.errors import UserError
 from unskew.evaluation.spread import spread
-from unskew.report.catalogue import Words
 from unskew.report.compose import compose
-from unskew.report.context import Context
 from unskew.report.document import Bullets, Picture, Table
 from unskew.report.sections.spreads import spread_sentence
 from unskew.report.spreads import spread_all
-from unskew.study.results import load_results
 from unskew.study.spec import Study
 
 TEXT = """
@@ -40,10 +37,6 @@ def strength(run):
 def out(tmp_path_factory):
     study = Study.from_toml(TEXT, "spread.toml")
     return write_study(tmp_path_factory.mktemp("spread") / "out", study, strength=strength)
-
-
-def context_of(out, tmp_path, language="en"):
-    return Context(Words(language), tmp_path / "figures", load_results(out))
 
 
 def test_it_is_the_spread_of_every_arm_and_seed(out, tmp_path):

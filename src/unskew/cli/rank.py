@@ -80,6 +80,6 @@ def _print_table(across: Across, language: str) -> None:
     table.add_column("mean rank", justify="right")
     for name, mean in ranked.ranks.means.items():
         figures = (f"{value:.3f}" for value in ranked.figures[name])
-        label = Text(in_language(ranked.treatments[name], language))
-        table.add_row(label, *figures, f"{mean:.2f}")
+        treatment = Text(in_language(ranked.treatments[name], language))
+        table.add_row(treatment, *figures, f"{mean:.2f}")
     stdout().print(table)

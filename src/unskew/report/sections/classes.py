@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from statistics import fmean
 
-from unskew.data.skew import describe_skew
 from unskew.evaluation.groups import FEW, MANY
 from unskew.evaluation.significance import Interval
 from unskew.report.context import Context
@@ -12,9 +11,9 @@ from unskew.report.document import Block, Paragraph, Section, Table
 from unskew.report.figures.classes import class_accuracy, group_gap
 from unskew.report.figures.confusion import confusion_matrices
 from unskew.report.numbers import mean_and_half, over_seeds, share
-from unskew.study.results import ArmResults
+from unskew.report.telling import best, telling
 
-MOST_ARMS, MOST_CLASSES, MOST_COLUMNS, MOST_MATRICES = 4, 40, 12, 4
+MOST_CLASSES, MOST_COLUMNS = 40, 12
 
 
 def classes_section(context: Context) -> Section:
@@ -23,12 +22,13 @@ def classes_section(context: Context) -> Section:
     names = context.results.data["class_names"]
     if len(names) <= MOST_CLASSES:
         for model, arms in context.groups().items():
-            shown = telling(arms)
+            shown = telling(context, arms)
             # Where training sets differ, the skewed one's counts are the ones worth seeing.
             counts = min((a.evaluations[0].train_counts for a in shown.values()), key=sum)
             figure = class_accuracy(names, shown, list(counts), words("classes.axis"))
-            caption = words(
-                "classes.caption", group=context.model(model), seeds=context.seeds_of(shown)
+            caption = words.sentences(
+                words("classes.caption", group=context.model(model), seeds=context.seeds_of(shown)),
+                _some(context, len(shown), len(arms)),
             )
             alt = words("classes.alt", arms=", ".join(shown))
             blocks.append(context.draw(f"classes-{model}", figure, caption, alt))
@@ -42,20 +42,6 @@ def classes_section(context: Context) -> Section:
         )
     blocks += [*_gap(context), *_shots(context)]
     return Section(words("section.classes"), tuple(blocks), "classes")
-
-
-def telling(arms: dict[str, ArmResults]) -> dict[str, ArmResults]:
-    """At most MOST_ARMS arms: one of each training set, remedy and network before any other."""
-    firsts: dict[tuple[str, str, str], str] = {}
-    for label, arm in arms.items():
-        recipe = arm.arm.recipe
-        kind = describe_skew(recipe.skew), recipe.remedy, str(recipe.model_options)
-        firsts.setdefault(kind, label)
-    kinds = list(firsts.values())
-    # Three kinds tell enough; with fewer, other settings of the same kind fill the figure.
-    others = [label for label in arms if label not in kinds] if len(kinds) < 3 else []
-    chosen = [*kinds, *others][:MOST_ARMS]
-    return {label: arm for label, arm in arms.items() if label in chosen}
 
 
 def _table(context: Context, names: list[str], figure: str, caption: str) -> Table:
@@ -120,18 +106,27 @@ def confusion_section(context: Context) -> Section:
     """Confusion matrices of the arms that are compared first."""
     words = context.words
     compared = context.results.study.expanded_comparisons()
-    named = dict.fromkeys(n for c in compared for pair in c.pairs for n in reversed(pair))
-    wanted = list(named) or list(context.results.arms)
-    finished = [n for n in wanted if context.results.arms[n].evaluations][:MOST_MATRICES]
-    in_order = [n for n in context.results.arms if n in finished]
-    shown: dict[str, ArmResults] = context.finished(in_order)
+    families = [
+        context.finished(list(dict.fromkeys(n for pair in c.pairs for n in pair))) for c in compared
+    ]
+    arms = next((family for family in families if family), context.finished())
     names = context.results.data["class_names"]
-    if not shown:
+    if not arms:
         return Section(words("section.confusion"), ())
+    in_order = {label: arms[label] for label in context.finished() if label in arms}
+    shown = best(context, in_order)
     picture = context.draw(
         "confusion",
         confusion_matrices(names, shown),
-        words("confusion.caption", seeds=context.seeds_of(shown)),
+        words.sentences(
+            words("confusion.caption", seeds=context.seeds_of(shown)),
+            _some(context, len(shown), len(arms)),
+        ),
         words("confusion.alt", arms=", ".join(shown)),
     )
     return Section(words("section.confusion"), (picture,), "confusion")
+
+
+def _some(context: Context, shown: int, arms: int) -> str:
+    """How the arms of a figure were chosen, where it does not show all."""
+    return context.words("classes.some", shown=shown, arms=arms) if shown < arms else ""

@@ -47,27 +47,43 @@ def comparison_figure(
     )
     return context.draw(
         name,
-        difference_forest(context, {_wrapped(context, pair): pair for pair in pairs}),
+        pair_forest(context, pairs),
         words("comparison.figure_caption", metric=metric, seeds=seeds),
         words("comparison.figure_alt", metric=metric, summary=summary),
     )
 
 
-def difference_forest(context: Context, pairs: dict[str, Compared]) -> Figure:
-    """A row a pair, by its label; pairs without a shared seed are left out."""
-    metric = next(iter(pairs.values())).metric
+def difference_forest(context: Context, pairs: dict[str, Compared], baseline: str = "") -> Figure:
+    """A row a pair, by its label; pairs without a shared seed are left out.
+
+    Parameters
+    ----------
+    baseline: what all are compared with, for the axis; empty where labels say it.
+    """
+    words, metric = context.words, next(iter(pairs.values())).metric
     differences = {
         label: (pair.paired.difference, list(pair.by_seed))
         for label, pair in pairs.items()
         if pair.paired
     }
-    scale, axis = (100, "comparison.axis") if is_share(metric) else (1, "comparison.axis_plain")
-    return forest(differences, context.words(axis, metric=context.words.metric(metric)), scale)
+    scale, key = (100, "comparison.axis") if is_share(metric) else (1, "comparison.axis_plain")
+    axis = words(key, metric=words.metric(metric))
+    if baseline:
+        axis = words("comparison.from", axis=axis, baseline=baseline)
+    return forest(differences, axis, scale)
 
 
-def _wrapped(context: Context, pair: Compared) -> str:
-    lines = context.label(pair.candidate), f"− {context.label(pair.baseline)}"
-    return "\n".join(wrapped(line, 40) for line in lines)
+def pair_forest(context: Context, pairs: list[Compared]) -> Figure:
+    """Where all have one baseline, it stands at the axis instead of in every label."""
+    baselines = {pair.baseline for pair in pairs}
+    if len(pairs) > 1 and len(baselines) == 1:
+        labels = [wrapped(context.label(pair.candidate), 40) for pair in pairs]
+        baseline = context.label(pairs[0].baseline)
+    else:
+        lines = [(context.label(p.candidate), f"− {context.label(p.baseline)}") for p in pairs]
+        labels = ["\n".join(wrapped(line, 40) for line in pair) for pair in lines]
+        baseline = ""
+    return difference_forest(context, dict(zip(labels, pairs, strict=True)), baseline)
 
 
 def comparison_table(context: Context, comparison: Comparison, pairs: list[Compared]) -> Table:
