@@ -10,6 +10,7 @@ import pytest
 
 from tests.report.synthetic import write_study
 from tests.tiny_study import TEXT
+from unskew.report.catalogue import Words
 from unskew.study.spec import Study
 
 
@@ -100,10 +101,12 @@ def test_remedies():
 def test_study_then_report(squares, tmp_path):
     (tmp_path / "tiny.toml").write_text(TEXT)
     done = unskew("study", "tiny.toml", "--data", squares, "--seeds", 1, "--set", "momentum=0.5",
-                  "--lang", "zh", cwd=tmp_path)  # fmt: skip
+                  "--subset-per-seed", "--lang", "zh", cwd=tmp_path)  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "report: unskew-tiny/report.html"
-    assert "小型研究" in (tmp_path / "unskew-tiny/report.html").read_text("utf-8")
+    page = (tmp_path / "unskew-tiny/report.html").read_text("utf-8")
+    assert "小型研究" in page
+    assert Words("zh")("method.pairing_each") in page
     again = unskew("report", "unskew-tiny", "--format", "md", "--json", cwd=tmp_path)
     assert json.loads(again.stdout) == {"report": "unskew-tiny/report.md"}
 

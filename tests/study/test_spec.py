@@ -2,7 +2,7 @@ import pytest
 
 from tests.tiny_study import TEXT
 from unskew.errors import UserError
-from unskew.study.plan import plan
+from unskew.study.plan import plan, plan_second_stage
 from unskew.study.spec import Study, shipped_studies
 from unskew.study.text import fill, in_language, short_number
 
@@ -39,6 +39,22 @@ def test_a_plan_goes_seed_by_seed_and_shares_equal_recipes(tiny):
     twice = twice.replace('"full"', '"again-cnn"') + '[[arms]]\nname = "same"\n'
     shared = [run for run in plan(Study.from_toml(twice, "t"), 1, "ab") if len(run.arms) > 1]
     assert [run.arms for run in shared] == [("again-cnn", "same")]
+
+
+def test_seeds_share_one_subset_or_draw_one_each_for_all_arms(tiny):
+    assert {run.recipe.subset_seed for run in plan(tiny, 3, "ab")} == {0}
+    each = tiny.override(subset_per_seed=True, recipe={"subset_seed": 5})
+    runs = plan(each, 3, "ab")
+    assert all(run.recipe.subset_seed == 5 + run.recipe.seed for run in runs)
+    fresh = plan_second_stage(each, ["wd0", "full"], 2, "ab")
+    assert [run.recipe.subset_seed for run in fresh] == [1005, 1005, 1006, 1006]
+    assert Study.from_toml(each.to_toml(), "copy") == each
+    assert not each.override(subset_per_seed=False).subset_per_seed
+
+
+def test_a_spread_over_subsets_does_not_go_with_a_subset_for_each_seed():
+    with pytest.raises(UserError, match="drop subset_per_seed"):
+        Study.load("subsets").override(subset_per_seed=True)
 
 
 def test_a_run_for_a_choice_holds_images_out(tiny):

@@ -23,6 +23,14 @@ def study(
         int | None,
         typer.Option(help="Runs of each arm in second stages; 0 leaves these out.", min=0),
     ] = None,
+    subset_per_seed: Annotated[
+        bool | None,
+        typer.Option(
+            "--subset-per-seed/--one-subset",
+            help="Whether each seed draws which images a skew keeps; else as the study says.",
+            show_default=False,
+        ),
+    ] = None,
     epochs: Annotated[int | None, typer.Option(help="Epochs of every run.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder to write; unskew-NAME if none.")] = None,
     set_: Annotated[
@@ -75,7 +83,10 @@ def study(
     changes: dict[str, Any] = parse_options(set_ or [])
     if epochs is not None:
         changes["epochs"] = epochs
-    wanted = wanted.override(data=data, seeds=seeds, fresh_seeds=fresh_seeds, recipe=changes)
+    wanted = wanted.override(
+        data=data, seeds=seeds, fresh_seeds=fresh_seeds, subset_per_seed=subset_per_seed,
+        recipe=changes,
+    )  # fmt: skip
     splits = open_with_progress(wanted.data, strict=strict, image_size=image_size)
     folder = out or Path(f"unskew-{wanted.name}")
     with interruptible(), StudyBars() as bars:

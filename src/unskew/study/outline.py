@@ -32,6 +32,9 @@ class Outline(Part):
 
     name: str = Field(pattern=r"^[A-Za-z0-9_-]+$")
     seeds: int = Field(6, ge=1)
+    subset_per_seed: bool = Field(
+        False, description="each seed also draws which images a skew keeps and a choice holds out"
+    )
     data: str = "digits"
     title: Text = Field({})
     question: Text = Field({})

@@ -66,8 +66,10 @@ def _plan(
     for seed in seeds:
         of_seed: dict[str, PlannedRun] = {}
         for name, validation in wanted:
-            recipe = arms[name].recipe.with_(
-                seed=seed, fingerprint=fingerprint, validation=validation
+            recipe = arms[name].recipe
+            subset = recipe.subset_seed + (seed if study.subset_per_seed else 0)
+            recipe = recipe.with_(
+                seed=seed, subset_seed=subset, fingerprint=fingerprint, validation=validation
             )
             before = of_seed.get(recipe.digest)
             shared = (*before.arms, name) if before else (name,)

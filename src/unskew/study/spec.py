@@ -28,6 +28,7 @@ class Study(Outline):
         data: str | None = None,
         seeds: int | None = None,
         fresh_seeds: int | None = None,
+        subset_per_seed: bool | None = None,
         recipe: dict[str, Any] | None = None,
     ) -> Study:
         """The study with some things replaced; None leaves them.
@@ -56,6 +57,8 @@ class Study(Outline):
             changes["data"] = str(path.resolve()) if path.exists() else data
         if seeds is not None:
             changes["seeds"] = seeds
+        if subset_per_seed is not None:
+            changes["subset_per_seed"] = subset_per_seed
         if fresh_seeds is not None:
             stages = self.confirmations if fresh_seeds else []
             changes["confirmations"] = [s.model_copy(update={"seeds": fresh_seeds}) for s in stages]
@@ -85,6 +88,10 @@ class Study(Outline):
                 raise UserError(f"a ranking takes two blocks or more, and has {patterns}")
             if len(ranking.treatments(list(arms))) < 2:
                 raise UserError(f"a ranking's blocks share fewer than two treatments: {patterns}")
+        if self.spreads and self.subset_per_seed:
+            raise UserError(
+                "a spread tells what subsets move apart from what seeds move: drop subset_per_seed"
+            )
         for spread in self.expanded_spreads():
             if len(spread.arms) < 2:
                 raise UserError(f"a spread takes two arms or more, and has {len(spread.arms)}")

@@ -51,6 +51,8 @@ def method_section(context: Context) -> Section:
 
 
 def _pairing(context: Context, subset_seeds: list[int]) -> str:
+    if context.results.study.subset_per_seed:
+        return context.words("method.pairing_each")
     if len(subset_seeds) == 1:
         return context.words("method.pairing", subset_seed=subset_seeds[0])
     listed = context.words("words.between_items").join(map(str, subset_seeds))
