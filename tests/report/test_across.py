@@ -7,7 +7,8 @@ import pytest
 from tests.report.synthetic import write_study
 from unskew.errors import UserError
 from unskew.evaluation.ranks import rank
-from unskew.report.across import rank_studies, write_ranking
+from unskew.report.across import rank_studies
+from unskew.report.ranking_page import write_ranking
 from unskew.study.spec import Study
 
 TEXT = """

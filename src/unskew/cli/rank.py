@@ -38,7 +38,8 @@ def rank(
 
         unskew rank cifar photos --arms 'step-*' --arms 'exponential-*' --metric macro_f1
     """
-    from unskew.report.across import rank_studies, write_ranking
+    from unskew.report.across import rank_studies
+    from unskew.report.ranking_page import write_ranking
 
     across = rank_studies(folders, arms=tuple(arms or ["*"]), metric=metric)
     path = write_ranking(across, out, form.value, lang.value)

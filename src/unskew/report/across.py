@@ -7,19 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from unskew import __version__
 from unskew.errors import UserError
-from unskew.report.catalogue import Words
-from unskew.report.document import Block, Document, Paragraph, Section, Table
-from unskew.report.figures.style import styled
-from unskew.report.page import Page
 from unskew.report.ranked import Place, Ranked, Text, rank_places
-from unskew.report.sections.rankings import ranking_blocks
-from unskew.report.write import write_document
 from unskew.study.parts import RankedBlock
 from unskew.study.results import StudyResults, load_results
 
-STEM = "ranking"
 OWN = frozenset({"data", "fingerprint", "seed", "subset_seed", "skew", "validation"})
 """Fields of a recipe in which blocks may differ without a word."""
 
@@ -92,26 +84,6 @@ def rank_studies(
     return Across(ranked, tuple(folders), studies, _differing(places, list(treatments)))
 
 
-def write_ranking(across: Across, out: Path, form: str = "html", language: str = "en") -> Path:
-    """Write the ranking as a page with its diagram; returns its path.
-
-    Parameters
-    ----------
-    out: a folder of its own.
-    form: "html" or "md".
-    language: "en" or "zh".
-
-    Raises
-    ------
-    UserError: the folder is a study's or cannot be written; form or language is unknown.
-    """
-    if (out / "study.toml").exists():
-        raise UserError(f"{out} is a study's folder: choose another one with --out")
-    page = Page(Words(language), out / "figures")
-    with styled():
-        return write_document(page, lambda: _document(page, across), out / STEM, form)
-
-
 def _labels(folders: Sequence[Path], studies: Sequence[StudyResults]) -> list[str]:
     """The data set's name, and the folder's where two have one name."""
     names = [str(study.data["name"]) for study in studies]
@@ -154,40 +126,3 @@ def _differing(places: list[Place], treatments: list[str]) -> tuple[str, ...]:
         fields = set().union(*recipes) - OWN
         found |= {f for f in fields if any(r.get(f) != recipes[0].get(f) for r in recipes)}
     return tuple(sorted(found))
-
-
-def _document(page: Page, across: Across) -> Document:
-    words, ranked = page.words, across.ranked
-    blocks: list[Block] = [*ranking_blocks(page, STEM, ranked)]
-    if across.differing:
-        fields = words("words.between_items").join(across.differing)
-        blocks.append(Paragraph(words("across.differing", fields=fields), note=True))
-    return Document(
-        title=words("across.title", metric=words.metric(ranked.metric)),
-        language=words.language,
-        lead=(Paragraph(words("across.lead", studies=len(across.studies))),),
-        sections=(
-            Section(words("section.rankings"), tuple(blocks), "rankings"),
-            Section(words("across.studies"), (_studies(page, across),), "studies"),
-        ),
-        contents=words("section.contents"),
-        footer=f"unskew {__version__}",
-    )
-
-
-def _studies(page: Page, across: Across) -> Table:
-    rows = []
-    for folder, study in zip(across.folders, across.studies, strict=True):
-        total = study.planned * len(study.arms)
-        rows.append(
-            (
-                str(folder),
-                str(study.data["name"]),
-                f"{len(study.data['class_names']):,}",
-                f"{len(study.arms):,}",
-                f"{study.planned:,}",
-                f"{total - study.missing:,} / {total:,}",
-            )
-        )
-    header = tuple(page.words("across.header").split("|"))
-    return Table(header, tuple(rows), page.words("across.caption"), text_columns=2)
