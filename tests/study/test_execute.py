@@ -38,6 +38,7 @@ def test_every_run_leaves_its_folder_and_a_row(finished):
         assert not list(folder.glob("checkpoint*"))
         assert 0 <= float(row["accuracy"]) <= 1
     assert {row["skew"] for row in results} == {"full", "step-0to2-keep0.2"}
+    assert [row["arms"] for row in results[:3]] == ["wd0", "wd1e-3", "full"]
 
 
 def test_results_read_back_are_the_rows(finished):

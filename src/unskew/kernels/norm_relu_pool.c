@@ -1,5 +1,6 @@
 /* Batch normalisation, ReLU and, if wanted, a shortcut added before the ReLU or a 2x2 max-pool
- * after it, in one pass over memory, forward and backward, for images stored channels last: rows of C values, one row a pixel.
+ * after it, in one pass over memory, forward and backward, for images stored channels last: rows of
+ * C values, one row a pixel.
  *
  * On a CPU these three cost as much as the convolutions between them, because each reads and
  * writes the whole activation. Fused, the forward reads it twice (statistics, then result) and

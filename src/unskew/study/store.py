@@ -17,12 +17,15 @@ from unskew.training.history import History
 from unskew.training.recipe import Recipe
 from unskew.training.run import FINISHED, load_evaluation, load_outcome, write_whole
 
-COLUMNS = (
-    "run", "data", "skew", "model", "remedy", "weight_decay", "seed", "epochs", "accuracy",
-    "balanced_accuracy", "minority_accuracy", "majority_accuracy", "worst_class_accuracy",
-    "macro_f1", "final_train_loss", "train_seconds", "images_per_second",
+FIGURES = (
+    "accuracy", "balanced_accuracy", "minority_accuracy", "majority_accuracy",
+    "worst_class_accuracy", "macro_f1",
 )  # fmt: skip
-FIGURES = COLUMNS[8:14]
+COLUMNS = (
+    "run", "arms", "data", "skew", "subset_seed", "model", "remedy", "weight_decay", "seed",
+    "epochs", *FIGURES, "final_train_loss", "train_seconds", "images_per_second",
+)  # fmt: skip
+"""An arm's name is the study's; a run that serves several names them with "; " between."""
 
 
 class Store:
@@ -97,8 +100,10 @@ class Store:
             return None
         row: dict[str, object] = {
             "run": outcome.run_id,
+            "arms": "; ".join(run.arms),
             "data": data_name,
             "skew": describe_skew(recipe.skew),
+            "subset_seed": recipe.subset_seed,
             "model": recipe.model,
             "remedy": recipe.remedy,
             "weight_decay": recipe.weight_decay,
