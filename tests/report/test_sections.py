@@ -1,13 +1,20 @@
 """What the sections say about a study whose answer is known."""
 
+import json
+
 import pytest
 
-from tests.report.synthetic import write_study
+from tests.report.synthetic import context_of, write_study
+from unskew.evaluation.significance import paired_difference
 from unskew.report.catalogue import Words
+from unskew.report.compared import Compared
 from unskew.report.compose import compose
 from unskew.report.context import Context
 from unskew.report.document import Bullets, Document, Paragraph, Picture, Table
+from unskew.report.figures.style import styled
 from unskew.report.html import bound
+from unskew.report.sections.comparisons import detectable_sentence
+from unskew.report.sections.data import data_section
 from unskew.study.results import load_results
 from unskew.study.spec import Study
 
@@ -168,3 +175,47 @@ def test_a_choice_on_few_held_out_images_of_a_class_says_so(
     fewest = min(min(run.evaluation.support) for run in runs)
     text = " ".join(block.text for block in blocks(document, "choice", Paragraph))
     assert (f"The smallest class has {fewest} held-out images" in text) is said
+
+
+@pytest.mark.parametrize(
+    ("tested", "said"),
+    [
+        ([50] * 10, None),
+        (
+            [2, 40, *[50] * 8],
+            "synthetic 0 (2), synthetic 1 (40). One image more or less is 2.5–50 ",
+        ),
+        ([20] * 9 + [25], "10 classes, with 20–25 each. One image more or less is 4–5 points"),
+        ([0, *[50] * 9], None),
+    ],
+)
+def test_classes_with_few_test_images_are_named(study, tmp_path, tested, said):
+    out = write_study(tmp_path / "out", study)
+    data = json.loads((out / "data.json").read_text("utf-8"))
+    for found in data["skews"].values():
+        found["test"] = tested
+    (out / "data.json").write_text(json.dumps(data), "utf-8")
+    with styled():
+        section = data_section(context_of(out, tmp_path))
+    notes = [b.text for b in section.blocks if isinstance(b, Paragraph) and b.note]
+    assert (said is None) == (not notes)
+    assert said is None or said in notes[0]
+
+
+@pytest.mark.parametrize(
+    ("by_seed", "metric", "said"),
+    [
+        ([0.01, 0.02, -0.01], "accuracy", " A true difference of 4.7 points would"),
+        ([0.3, 0.7], "accuracy", " With this spread no difference"),
+        ([0.0, 0.0], "accuracy", " Every seed gives both the same."),
+        ([0.3, 0.7], "nll", " A true difference of 2.8"),
+        ([0.3], "accuracy", ""),
+    ],
+)
+def test_what_so_many_seeds_could_have_shown(by_seed, metric, said):
+    differences = dict(enumerate(by_seed))
+    paired = paired_difference(differences, dict.fromkeys(differences, 0.0))
+    pair = Compared("a", "b", metric, paired, by_seed=tuple(by_seed))
+    told = detectable_sentence(Words("en"), pair)
+    assert told.startswith(said)
+    assert bool(told) == bool(said)

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 @pytest.mark.parametrize("name", shipped_studies())
 def test_it_runs_to_its_report_and_leaves_nothing_out(name, tmp_path):
     study = Study.load(name).override(
-        data="digits", seeds=1, fresh_seeds=1, recipe={"epochs": 1, "max_steps": 2}
+        data="digits", seeds=1, fresh_seeds=1, recipe={"epochs": 2, "max_steps": 16}
     )
     failures = execute_study(study, open_data("digits"), tmp_path / "out", workers=2)
     assert not failures

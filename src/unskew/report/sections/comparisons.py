@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from matplotlib.figure import Figure
 
+from unskew.report.catalogue import Words
 from unskew.report.compared import Compared
 from unskew.report.context import Context
 from unskew.report.document import Block, Heading, Section, Table
@@ -32,6 +33,19 @@ def comparisons_section(
 def pair_label(context: Context, pair: Compared) -> str:
     """ "candidate − baseline" """
     return f"{context.label(pair.candidate)} − {context.label(pair.baseline)}"
+
+
+def detectable_sentence(words: Words, pair: Compared) -> str:
+    """How large a difference so many seeds of this spread would likely have shown."""
+    size = pair.paired.detectable if pair.paired else None
+    if size is None:
+        return ""
+    if not size:
+        return words("comparison.identical") if not any(pair.by_seed) else ""
+    if is_share(pair.metric) and size > 1:
+        return words("comparison.unseen")
+    unit = "words.points" if is_share(pair.metric) else "words.plain"
+    return words("comparison.seen", size=words(unit, value=unsigned(size, pair.metric)))
 
 
 def comparison_figure(

@@ -6,9 +6,10 @@ from unskew.report.compared import Compared
 from unskew.report.context import Context
 from unskew.report.document import Block, Bullets, Heading, Paragraph, Section
 from unskew.report.interacting import Interacting
-from unskew.report.numbers import is_share, p_phrase, points, share, unsigned
+from unskew.report.numbers import is_share, p_phrase, points, share
 from unskew.report.ranked import Ranked
 from unskew.report.sections.choice import Chosen, choice_sentence
+from unskew.report.sections.comparisons import detectable_sentence
 from unskew.report.sections.interactions import (
     family_sentence,
     interaction_sentence,
@@ -132,7 +133,7 @@ def sentence(context: Context, pair: Compared) -> str:
         high=points(found.high, metric) if found.high is not None else "–",
         seeds=words.seeds(found.seeds),
         p=chance,
-        detectable=words(unit, value=unsigned(pair.paired.detectable or 0.0, metric)),
+        detectable=detectable_sentence(words, pair),
     )
 
 

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from unskew.data.skew import ExponentialSkew, describe_skew
 from unskew.report.context import Context
 from unskew.report.document import Block, Paragraph, Section, Table
 from unskew.report.figures.counts import class_counts
 from unskew.report.figures.samples import sample_grid
+
+FEW_TESTED = 50
+"""Test images of a class; with fewer, each is worth more than two points of its accuracy."""
+
+
+MOST_NAMED = 5
+"""Classes that a sentence names one by one."""
 
 
 def skew_label(context: Context, slug: str) -> str:
@@ -37,6 +46,7 @@ def data_section(context: Context) -> Section:
     blocks: list[Block] = [Paragraph(note, note=True) for note in data["notes"]]
     if len(tests) > 1:
         blocks.append(Paragraph(words("data.test_skewed")))
+    blocks += _few_tested(context, max(tests, key=sum))
     summary = "; ".join(f"{label}: {min(c)}–{max(c)}" for label, c in counts.items())
     blocks.append(
         context.draw(
@@ -64,3 +74,24 @@ def data_section(context: Context) -> Section:
     header = tuple(words("data.skews_header").split("|"))
     blocks.append(Table(header, rows, words("data.skews_caption")))
     return Section(words("section.data"), tuple(blocks), "data")
+
+
+def _few_tested(context: Context, tested: tuple[int, ...]) -> list[Block]:
+    """Classes whose accuracy goes in large steps."""
+    names = context.results.data["class_names"]
+    few = {name: n for name, n in zip(names, tested, strict=True) if 0 < n < FEW_TESTED}
+    if not few:
+        return []
+    words = context.words
+    if len(few) > MOST_NAMED:
+        listed = words("data.few_classes", count=len(few), each=_span(few.values()))
+    else:
+        listed = words("words.between_items").join(f"{name} ({n})" for name, n in few.items())
+    steps = _span(100 / n for n in few.values())
+    return [Paragraph(words("data.few_tested", classes=listed, points=steps), note=True)]
+
+
+def _span(values: Iterable[float]) -> str:
+    """ "20" or "31–40", with two digits."""
+    shown = sorted({f"{value:.2g}" for value in values}, key=float)
+    return shown[0] if len(shown) == 1 else f"{shown[0]}–{shown[-1]}"

@@ -7,8 +7,12 @@ from collections import Counter
 from unskew.report.context import Context
 from unskew.report.document import Block, Heading, Section
 from unskew.report.interacting import Interacting
-from unskew.report.numbers import is_share, p_phrase, points, unsigned
-from unskew.report.sections.comparisons import difference_forest, difference_table
+from unskew.report.numbers import is_share, p_phrase, points
+from unskew.report.sections.comparisons import (
+    detectable_sentence,
+    difference_forest,
+    difference_table,
+)
 
 
 def interactions_section(context: Context, families: list[list[Interacting]]) -> Section:
@@ -78,7 +82,7 @@ def interaction_sentence(context: Context, found: Interacting) -> str:
         high=points(high, metric),
         seeds=words.seeds(len(pair.by_seed)),
         p=chance,
-        detectable=words(unit, value=unsigned(pair.paired.detectable or 0.0, metric)),
+        detectable=detectable_sentence(words, pair),
     )
     return words.sentences(measured, verdict)
 
