@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -193,3 +194,6 @@ def test_progress_estimates_from_what_runs_have_taken(tiny, monkeypatch):
     progress.end(runs[0])
     assert (progress.done, progress.total) == (1, 5)
     assert progress.seconds_left() == pytest.approx(4 * 10)
+    # What takes over another's training is not taken for another training.
+    progress.waiting[:] = [replace(run, twin=runs[0].recipe) for run in progress.waiting]
+    assert progress.seconds_left() == 0

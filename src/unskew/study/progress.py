@@ -30,12 +30,24 @@ class Current:
         return (max(self.epoch - 1, 0) + self.step / self.steps) / self.epochs
 
 
+@dataclass(frozen=True)
+class _Kind:
+    """What runs of like cost have in common."""
+
+    model: str
+    skewed: bool
+    remedy: str
+    epochs: int
+    taken_over: bool
+
+
 @dataclass
 class StudyProgress:
     """Fed by events; asked by whoever draws.
 
     The cost of a run is taken as the mean seconds that runs of its model and length have
-    taken in this session; until one has, as the mean of all, weighted by epochs.
+    taken in this session; until one has, as the mean of all that train, weighted by epochs, and as
+    nothing for a run that takes over its twin's training.
 
     Parameters
     ----------
@@ -48,7 +60,7 @@ class StudyProgress:
     done: int = 0
     current: dict[str, Current] = field(default_factory=dict)
     _started: dict[str, float] = field(default_factory=dict)
-    _seconds: dict[tuple[str, int], list[float]] = field(default_factory=dict)
+    _seconds: dict[_Kind, list[float]] = field(default_factory=dict)
 
     @property
     def total(self) -> int:
@@ -91,10 +103,12 @@ class StudyProgress:
             measured.setdefault(_kind(run), elapsed / share)
         if not measured:
             return None
-        an_epoch = sum(s / kind[1] for kind, s in measured.items()) / len(measured)
+        trained = [s / kind.epochs for kind, s in measured.items() if not kind.taken_over]
+        an_epoch = sum(trained) / len(trained) if trained else 0.0
 
         def cost(run: PlannedRun) -> float:
-            return measured.get(_kind(run), an_epoch * run.recipe.epochs)
+            unknown = 0.0 if run.twin else an_epoch * run.recipe.epochs
+            return measured.get(_kind(run), unknown)
 
         work = sum(map(cost, self.waiting))
         work += sum(cost(at.run) * (1 - at.share) for at in self.current.values())
@@ -102,6 +116,7 @@ class StudyProgress:
         return work / max(self.workers, len(self.current))
 
 
-def _kind(run: PlannedRun) -> tuple[str, int]:
-    skewed = "skewed" if run.recipe.skew else "full"
-    return f"{run.recipe.model} {skewed} {run.recipe.remedy}", run.recipe.epochs
+def _kind(run: PlannedRun) -> _Kind:
+    recipe = run.recipe
+    skewed = recipe.skew is not None
+    return _Kind(recipe.model, skewed, recipe.remedy, recipe.epochs, run.twin is not None)
