@@ -66,6 +66,11 @@ def test_train_writes_what_a_studys_run_writes_and_prints_json(squares, tmp_path
     told = json.loads(done.stdout)
     assert told["outcome"] == "finished"
     assert told["evaluation"]["train_counts"] == [30, 30, 60, 60]
+    shares = told["evaluation"]["class_accuracy"]
+    for share, (low, high) in zip(
+        shares, told["evaluation"]["class_accuracy_interval"], strict=True
+    ):
+        assert low <= share <= high
     folder = out / "runs" / told["run"]
     assert {p.name for p in folder.iterdir()} >= {
         "recipe.toml", "history.csv", "losses.csv", "model.safetensors", "evaluation.json",

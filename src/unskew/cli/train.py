@@ -13,6 +13,7 @@ from unskew.cli.console import interruptible, print_json, stderr, stdout
 
 if TYPE_CHECKING:
     from unskew.data.imageset import Splits
+    from unskew.evaluation.evaluation import Evaluation
     from unskew.training.recipe import Recipe
 
 
@@ -134,7 +135,7 @@ def train(
             {"run": outcome.run_id, "remedy": each.remedy, "folder": str(folder),
              "outcome": outcome.outcome, "message": outcome.message,
              "images_per_second": outcome.images_per_second,
-             "evaluation": None if evaluation is None else evaluation.to_dict()}
+             "evaluation": None if evaluation is None else _as_json(evaluation)}
         )  # fmt: skip
         if evaluation is None:
             stderr().print(f"[bold red]diverged:[/] {outcome.message}")
@@ -190,3 +191,8 @@ def _balanced(wanted: Recipe, splits: Splits) -> list[Recipe]:
     spec, reason = choose(select(wanted, splits).train.counts())
     stderr().print(reason, highlight=False)
     return [wanted] if spec == "none" else [wanted, wanted.with_(remedy=spec)]
+
+
+def _as_json(evaluation: Evaluation) -> dict[str, Any]:
+    intervals = evaluation.class_accuracy_interval
+    return {**evaluation.to_dict(), "class_accuracy_interval": intervals}

@@ -13,6 +13,7 @@ from unskew.evaluation import calibration, groups
 from unskew.evaluation.confusion import accuracy_under_prior, confusion_matrix, per_class
 from unskew.evaluation.probabilities import softmax
 from unskew.evaluation.ranking import auroc_one_vs_rest
+from unskew.evaluation.sampling import wilson_interval
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,16 @@ class Evaluation:
         """Mean of the classes' areas that are defined; None if none is."""
         known = [area for area in self.auroc if area is not None]
         return sum(known) / len(known) if known else None
+
+    @property
+    def class_accuracy_interval(self) -> tuple[tuple[float, float] | None, ...]:
+        """Of each class's recall: what other images of the class might have given; None for a
+        class without images.
+        """
+        return tuple(
+            wilson_interval(row[k], sum(row)) if sum(row) else None
+            for k, row in enumerate(self.confusion)
+        )
 
     def accuracy_under(self, prior: ArrayLike) -> float:
         """Accuracy to expect where the classes come with another prior, float (K,).
