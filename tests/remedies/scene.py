@@ -9,7 +9,7 @@ from torch import nn
 from unskew.data.randomness import stream
 from unskew.models.base import Network
 from unskew.remedies.base import Batch, Draw, Facts, HeldOut, Remedy
-from unskew.training.criterion import Criterion
+from unskew.remedies.criterion import Criterion
 from unskew.training.optimisation import make_optimizer
 from unskew.training.recipe import Recipe
 from unskew.training.stages import enter_stage, hold_frozen

@@ -10,7 +10,7 @@ from unskew.data.batches import Batches
 from unskew.data.policy import EpochAugmentation
 from unskew.data.randomness import stream
 from unskew.remedies.base import Batch, Draw, Facts, Remedy
-from unskew.training.criterion import Criterion
+from unskew.remedies.criterion import Criterion
 from unskew.training.recipe import Recipe
 
 AHEAD = 4

@@ -14,9 +14,9 @@ from unskew.data.normalise import channel_statistics
 from unskew.errors import UserError
 from unskew.models.registry import build
 from unskew.remedies.base import Batch, Facts, Remedy, Stage
+from unskew.remedies.criterion import Criterion
 from unskew.remedies.registry import make_remedy
 from unskew.training.checkpoint import State
-from unskew.training.criterion import Criterion
 from unskew.training.divergence import check_losses
 from unskew.training.engine import use_kernels
 from unskew.training.epoch import Epoch

@@ -10,8 +10,8 @@ from tests.remedies.scene import FACTS, Tiny, make_batch, make_facts
 from unskew.data.randomness import stream
 from unskew.remedies.contrastive.bcl import balanced_contrastive_loss
 from unskew.remedies.contrastive.colour import jitter
+from unskew.remedies.criterion import Criterion
 from unskew.remedies.registry import make_remedy
-from unskew.training.criterion import Criterion
 
 
 def direct(views, labels, prototypes, temperature):

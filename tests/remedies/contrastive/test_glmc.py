@@ -5,8 +5,8 @@ import torch
 from tests.remedies.scene import FACTS, Tiny, make_batch, make_facts
 from unskew.data.randomness import stream
 from unskew.errors import UserError
+from unskew.remedies.criterion import Criterion
 from unskew.remedies.registry import make_remedy
-from unskew.training.criterion import Criterion
 from unskew.training.recipe import Recipe
 from unskew.training.trainer import Trainer
 

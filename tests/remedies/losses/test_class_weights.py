@@ -12,9 +12,9 @@ from tests.remedies.losses.cases import examined, problems
 from tests.remedies.scene import FACTS, make_batch, make_facts
 from unskew.errors import UserError
 from unskew.remedies.base import Remedy
+from unskew.remedies.criterion import Criterion
 from unskew.remedies.losses.effective_number import inverse_effective_number
 from unskew.remedies.registry import make_remedy
-from unskew.training.criterion import Criterion
 
 sizes = st.lists(st.integers(0, 5000), min_size=2, max_size=8).filter(lambda counts: any(counts))
 

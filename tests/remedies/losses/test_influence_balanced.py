@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from tests.remedies.losses.cases import examined, log_softmax, problems
 from tests.remedies.scene import FACTS, Tiny, make_batch, make_facts
+from unskew.remedies.criterion import Criterion
 from unskew.remedies.losses.influence_balanced import EPSILON
 from unskew.remedies.registry import make_remedy
-from unskew.training.criterion import Criterion
 
 
 def formula(logits, features, targets, counts, alpha):

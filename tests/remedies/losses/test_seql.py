@@ -12,8 +12,8 @@ from tests.remedies.losses.cases import cross_entropy, examined, losses, problem
 from tests.remedies.scene import Tiny, make_batch, make_facts
 from unskew.data.randomness import stream
 from unskew.remedies.base import Batch
+from unskew.remedies.criterion import Criterion
 from unskew.remedies.registry import make_remedy
-from unskew.training.criterion import Criterion
 
 FACTS = make_facts([600, 300, 20, 0])
 LOGITS = torch.tensor([[1.0, 0.5, 2.0, -1.0]] * 4, dtype=torch.float64)

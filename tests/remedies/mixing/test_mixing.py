@@ -9,9 +9,9 @@ from tests.remedies.scene import FACTS, make_batch, make_facts
 from unskew.data.randomness import stream
 from unskew.errors import UserError
 from unskew.remedies.base import Batch, Remedy
+from unskew.remedies.criterion import Criterion
 from unskew.remedies.mixing.pairs import box
 from unskew.remedies.registry import make_remedy
-from unskew.training.criterion import Criterion
 
 INDICES = torch.arange(0, 51, 3)
 

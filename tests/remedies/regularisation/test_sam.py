@@ -8,9 +8,9 @@ from unskew.data.randomness import stream
 from unskew.data.skew import StepSkew
 from unskew.errors import UserError
 from unskew.remedies.base import Remedy
+from unskew.remedies.criterion import Criterion
 from unskew.remedies.registry import make_remedy
 from unskew.remedies.regularisation.perturbation import climbed, statistics_held
-from unskew.training.criterion import Criterion
 from unskew.training.recipe import Recipe
 from unskew.training.trainer import Trainer
 

@@ -1,0 +1,195 @@
+"""A remedy's loss, draw or adjustment without the trainer, for a training loop of one's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor, nn
+from torch.utils.data import Sampler
+
+from unskew.data.randomness import stream
+from unskew.errors import UserError
+from unskew.remedies.base import Batch, Facts, HeldOut, Remedy
+from unskew.remedies.criterion import Criterion
+from unskew.remedies.registry import make_remedy
+
+Options = Mapping[str, Mapping[str, Any]]
+"""Values of remedies' fields, by remedy and field."""
+
+
+class RemedyLoss(nn.Module):
+    """A remedy's loss, class weights included, as a PyTorch criterion.
+
+    Parameters
+    ----------
+    remedy: a name, or several joined by "+", that acts through the loss alone: "focal",
+        "balanced_softmax", "effective_number+focal".
+    counts: int (K,), training images of each class.
+    options: as {"focal": {"gamma": 1.0}}.
+    epochs: of the whole training, for remedies that set in late; `set_epoch` says where it is.
+
+    Shapes
+    ------
+    logits float (B, K), labels int64 (B,) -> scalar float32: sum(w * loss) / sum(w) with w the
+    weight of each example's class.
+
+    Raises
+    ------
+    UserError: the remedy is unknown or does more than a loss can.
+
+    Examples
+    --------
+    >>> import torch
+    >>> criterion = RemedyLoss("balanced_softmax", counts=[900, 100])
+    >>> logits, labels = torch.zeros(1, 2), torch.tensor([1])
+    >>> round(criterion(logits, labels).item(), 3)  # -log 0.1: the rare class has to win by more
+    2.303
+    """
+
+    def __init__(
+        self, remedy: str, counts: ArrayLike, *, options: Options | None = None, epochs: int = 1
+    ) -> None:
+        super().__init__()
+        self._remedy = _only(remedy, options, {"loss", "class_weights"}, "loss")
+        self._facts = _facts(np.asarray(counts), epochs)
+        self._remedy.check(self._facts)
+        self.set_epoch(0)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Where the training is; 0 for its first epoch."""
+        self._weights = self._remedy.class_weights(self._facts, epoch)
+        self._loss = self._remedy.loss(self._facts, epoch)
+
+    def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """The batch's loss."""
+        if self._weights is not None and self._weights.device != logits.device:
+            self._weights = self._weights.to(logits.device)  # once, not in every step
+        return Criterion(self._loss, self._weights)(logits, Batch(logits, labels, labels))
+
+
+class RemedySampler(Sampler[int]):
+    """A remedy's draw of training images as a sampler for a `DataLoader`.
+
+    The same seed and epoch give the draw of `unskew.Trainer`.
+
+    Parameters
+    ----------
+    remedy: a name that acts through the draw alone: "class_balanced_sampling", "oversample".
+    labels: int (N,), of all training images in the data set's order.
+    options: as {"square_root_sampling": {"q": 0.25}}.
+    epochs: of the whole training, for draws that change on the way.
+    seed: of the draws.
+
+    Raises
+    ------
+    UserError: the remedy is unknown or does more than a draw can.
+
+    Examples
+    --------
+    >>> sampler = RemedySampler("oversample", labels=[0, 0, 0, 1])
+    >>> sorted(sampler)
+    [0, 1, 2, 3, 3, 3]
+    """
+
+    def __init__(
+        self,
+        remedy: str,
+        labels: ArrayLike,
+        *,
+        options: Options | None = None,
+        epochs: int = 1,
+        seed: int = 0,
+    ) -> None:
+        self._remedy = _only(remedy, options, {"draw"}, "sampler")
+        known = np.asarray(labels, dtype=np.int64)
+        self._facts = _facts(np.bincount(known), epochs, known)
+        self._remedy.check(self._facts)
+        self._seed = seed
+        self.set_epoch(0)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Which epoch is drawn next; 0 for the training's first."""
+        rng = stream(self._seed, "order", epoch)
+        draw = self._remedy.draw(self._facts, epoch, rng)
+        count = len(self._facts.labels)
+        self._indices = rng.permutation(count) if draw is None else draw.indices
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._indices.tolist())
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+
+def adjust_logits(
+    remedy: str,
+    logits: ArrayLike | Tensor,
+    counts: ArrayLike,
+    *,
+    options: Options | None = None,
+    held_out: tuple[ArrayLike | Tensor, ArrayLike | Tensor] | None = None,
+) -> Tensor:
+    """A trained classifier's logits, adjusted for prediction; nothing is trained.
+
+    Parameters
+    ----------
+    remedy: a name, or several joined by "+", that acts after training through the logits alone:
+        "posthoc_logit_adjustment", "posthoc_em", "temperature_scaling".
+    logits: float (N, K), of the images to be predicted.
+    counts: int (K,), training images of each class.
+    options: as {"posthoc_logit_adjustment": {"tau": 0.5}}.
+    held_out: logits float (M, K) and labels int (M,) of images that were not trained on, for
+        remedies that are fitted.
+
+    Returns
+    -------
+    float32 (N, K).
+
+    Raises
+    ------
+    UserError: the remedy is unknown, does more than that, or needs `held_out`; shapes do not fit.
+
+    Examples
+    --------
+    >>> adjust_logits("posthoc_logit_adjustment", [[1.0, 0.0]], counts=[900, 100]).argmax().item()
+    1
+    """
+    found, facts = _only(remedy, options, {"adjustment"}, "adjustment"), _facts(np.asarray(counts))
+    found.check(facts)
+    if found.held_out and held_out is None:
+        raise UserError(
+            f"remedy {remedy!r} is fitted: give logits and labels of images that were not trained "
+            "on as held_out"
+        )
+    scores = torch.as_tensor(logits, dtype=torch.float32)
+    if scores.ndim != 2 or scores.shape[1] != facts.num_classes:
+        raise UserError(f"logits must be (N, {facts.num_classes}), not {tuple(scores.shape)}")
+    known: tuple[Tensor, Tensor] | tuple[None, None] = (None, None)
+    if held_out is not None:
+        known = torch.as_tensor(held_out[0]).float(), torch.as_tensor(held_out[1]).long()
+    adjustment = found.adjustment(facts, HeldOut(scores, *known))
+    return scores if adjustment is None else adjustment(scores)
+
+
+def _only(spec: str, options: Options | None, hooks: set[str], what: str) -> Remedy:
+    remedy = make_remedy(spec, options)
+    more = sorted(remedy.overrides() - hooks)
+    if more or not remedy.overrides():
+        does = f"acts through {', '.join(more)}" if more else "does nothing"
+        raise UserError(f"remedy {spec!r} {does}, so it is no {what} by itself: use unskew.Trainer")
+    return remedy
+
+
+def _facts(
+    counts: NDArray[np.int64], epochs: int = 1, labels: NDArray[np.int64] | None = None
+) -> Facts:
+    if counts.ndim != 1 or counts.size == 0 or (counts < 0).any() or not counts.any():
+        raise UserError(f"counts must be images of each class, (K,), not {counts.tolist()}")
+    counts = counts.astype(np.int64)
+    if labels is None:
+        labels = np.repeat(np.arange(len(counts), dtype=np.int64), counts)
+    return Facts(counts, labels, epochs, batch_size=1, seed=0)

@@ -1,0 +1,144 @@
+"""Losses and samplers in a training loop of one's own do what they do in the trainer."""
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch.utils.data import DataLoader, TensorDataset
+
+import unskew
+from unskew.data.randomness import stream
+from unskew.errors import UserError
+from unskew.remedies.base import Facts
+from unskew.remedies.registry import make_remedy, names
+
+COUNTS = np.array([400, 90, 10])
+LABELS = np.repeat(np.arange(3), COUNTS)
+
+
+def batch(size=64):
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(size, 3, generator=generator)
+    return logits, torch.randint(3, (size,), generator=generator)
+
+
+def kinds(hooks):
+    """Remedies that act through these hooks and no other."""
+    return [n for n in names() if (found := make_remedy(n).overrides()) and found <= hooks]
+
+
+LOSSES, SAMPLERS = kinds({"loss", "class_weights"}), kinds({"draw"})
+
+
+def test_what_there_is():
+    assert {"focal", "balanced_softmax", "inverse_frequency", "drw"} <= set(LOSSES)
+    assert {"class_balanced_sampling", "oversample", "undersample"} <= set(SAMPLERS)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_a_loss_is_the_weighted_mean_of_the_remedys_losses(name):
+    logits, labels = batch()
+    facts, remedy = Facts(COUNTS, LABELS, 5, 64, 0), make_remedy(name)
+    criterion = unskew.RemedyLoss(name, COUNTS, epochs=5)
+    for epoch in (0, 4):
+        criterion.set_epoch(epoch)
+        example = remedy.loss(facts, epoch)
+        losses = (
+            F.cross_entropy(logits, labels, reduction="none")
+            if example is None
+            else example(logits, labels)
+        )
+        weights = remedy.class_weights(facts, epoch)
+        weights = torch.ones(3) if weights is None else weights
+        wanted = (weights[labels] * losses).sum() / weights[labels].sum()
+        assert criterion(logits, labels).item() == pytest.approx(wanted.item(), rel=1e-6)
+
+
+def test_a_loss_has_gradients_and_takes_half_precision():
+    logits, labels = batch()
+    logits = logits.bfloat16().requires_grad_()
+    loss = unskew.RemedyLoss("effective_number+focal", COUNTS)(logits, labels)
+    loss.backward()
+    assert loss.dtype is torch.float32
+    assert logits.grad.abs().sum() > 0
+
+
+def test_options_and_epochs_act():
+    logits, labels = batch()
+    plain = F.cross_entropy(logits, labels).item()
+    without = unskew.RemedyLoss("focal", COUNTS, options={"focal": {"gamma": 0.0}})
+    assert without(logits, labels).item() == pytest.approx(plain)
+    late = unskew.RemedyLoss("drw", COUNTS, epochs=10)
+    assert late(logits, labels).item() == pytest.approx(plain)
+    late.set_epoch(9)
+    assert late(logits, labels).item() != pytest.approx(plain)
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_a_sampler_draws_what_the_trainer_draws(name):
+    facts = Facts(COUNTS, LABELS, 5, 64, 0)
+    sampler = unskew.RemedySampler(name, LABELS, epochs=5, seed=3)
+    for epoch in (0, 4):
+        sampler.set_epoch(epoch)
+        rng = stream(3, "order", epoch)
+        draw = make_remedy(name).draw(facts, epoch, rng)
+        wanted = rng.permutation(len(LABELS)) if draw is None else draw.indices
+        assert list(sampler) == wanted.tolist()
+        assert len(sampler) == len(wanted)
+
+
+def test_a_sampler_serves_a_data_loader():
+    data = TensorDataset(torch.arange(len(LABELS)), torch.from_numpy(LABELS))
+    sampler = unskew.RemedySampler("class_balanced_sampling", LABELS)
+    loader = DataLoader(data, batch_size=50, sampler=sampler)
+    shown = torch.cat([labels for _, labels in loader]).bincount(minlength=3)
+    assert shown.sum() == len(LABELS)
+    assert shown.min() > 0.25 * len(LABELS)
+
+
+def test_adjusted_logits_are_those_of_the_formula():
+    logits, _ = batch()
+    wanted = logits - torch.from_numpy(np.log(COUNTS / COUNTS.sum())).float()
+    found = unskew.adjust_logits("posthoc_logit_adjustment", logits, COUNTS)
+    assert torch.allclose(found.softmax(dim=1), wanted.softmax(dim=1), atol=1e-6)
+    half = unskew.adjust_logits(
+        "posthoc_logit_adjustment", logits.numpy(), COUNTS,
+        options={"posthoc_logit_adjustment": {"tau": 0.0}},
+    )  # fmt: skip
+    assert torch.equal(half, logits)
+
+
+def test_what_is_fitted_takes_held_out_images():
+    logits, labels = batch()
+    wide = 5 * F.one_hot(labels, 3) + logits
+    cooler = unskew.adjust_logits("temperature_scaling", wide, COUNTS, held_out=(logits, labels))
+    assert torch.equal(cooler.argmax(dim=1), wide.argmax(dim=1))
+    assert cooler.abs().sum() < wide.abs().sum()
+    with pytest.raises(UserError, match="held_out"):
+        unskew.adjust_logits("temperature_scaling", wide, COUNTS)
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: unskew.RemedyLoss("cutmix", COUNTS), "'cutmix' acts through .*transform"),
+        (lambda: unskew.RemedyLoss("ldam", COUNTS), "no loss by itself: use unskew.Trainer"),
+        (lambda: unskew.RemedyLoss("oversample", COUNTS), "acts through draw"),
+        (lambda: unskew.RemedyLoss("none", COUNTS), "does nothing"),
+        (lambda: unskew.RemedyLoss("focl", COUNTS), "did you mean 'focal'"),
+        (lambda: unskew.RemedyLoss("focal", [[1, 2]]), "images of each class"),
+        (lambda: unskew.RemedyLoss("focal", [0, 0]), "images of each class"),
+        (lambda: unskew.RemedyLoss("focal", [3, -1]), "images of each class"),
+        (lambda: unskew.RemedySampler("focal", LABELS), "no sampler by itself"),
+        (lambda: unskew.RemedySampler("oversample_augmented", LABELS), "acts through transform"),
+        (lambda: unskew.RemedySampler("oversample", []), "images of each class"),
+        (lambda: unskew.adjust_logits("focal", torch.zeros(2, 3), COUNTS), "no adjustment"),
+        (
+            lambda: unskew.adjust_logits("posthoc_em", torch.zeros(2, 4), COUNTS),
+            r"logits must be \(N, 3\)",
+        ),
+    ],
+)
+def test_what_takes_more_than_a_loss_or_a_draw_is_refused(make, words):
+    with pytest.raises(UserError, match=words):
+        make()
