@@ -172,6 +172,8 @@ def test_studies_of_two_data_sets_are_ranked(tmp_path):
         (["train", "--batch-size", "99999"], "batch_size 99999 is larger than"),
         (["train", "--skew", "stairs"], "'stairs' is no skew"),
         (["train", "--remedy", "prayer"], "unknown remedy 'prayer'"),
+        (["train", "--remedy", "prayer", "--data", "/nowhere"], "unknown remedy 'prayer'"),
+        (["study", "precision", "--set", "remedy=prayer", "--data", "/nowhere"], "'prayer'"),
         (["train", "--recipe", "/nowhere.toml"], "cannot read the recipe /nowhere.toml"),
         (["report", "/nowhere"], "/nowhere is no study's folder"),
         (["rank", "/nowhere", "/else"], "/nowhere is no study's folder"),

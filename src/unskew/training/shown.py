@@ -10,6 +10,7 @@ from unskew.data.skew import skew_indices
 from unskew.data.split import stratified_split
 from unskew.errors import UserError
 from unskew.models.registry import network_class
+from unskew.remedies.base import Remedy
 from unskew.remedies.registry import make_remedy
 from unskew.training.recipe import Recipe
 
@@ -69,16 +70,29 @@ def select(recipe: Recipe, splits: Splits, held_out: float = 0.0) -> Shown:
     return Shown(train, apart, judged, split)
 
 
+def check_names(recipe: Recipe) -> Remedy:
+    """What can be said of a recipe before its data are opened, which may take long.
+
+    Returns
+    -------
+    The recipe's remedy.
+
+    Raises
+    ------
+    UserError: unknown model or remedy, or an option of the remedy that does not fit.
+    """
+    network_class(recipe.model)
+    return make_remedy(recipe.remedy, recipe.remedy_options)
+
+
 def check_fits(recipe: Recipe, splits: Splits) -> None:
     """Whether a recipe can be run on these data, without training a step.
 
     Raises
     ------
-    UserError: unknown model or remedy, or a skew or batch size that does not fit.
+    UserError: as `check_names`, or a skew or batch size that does not fit.
     """
-    remedy = make_remedy(recipe.remedy, recipe.remedy_options)
-    network_class(recipe.model)
-    select(recipe, splits, remedy.held_out)
+    select(recipe, splits, check_names(recipe).held_out)
 
 
 def _hold_out(view: View, share: float, seed: int) -> tuple[View, View]:
