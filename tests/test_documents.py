@@ -5,6 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from unskew.study.parts import Arm, Part
+from unskew.study.plan import plan
+from unskew.study.spec import Study
+
 ROOT = Path(__file__).parents[1]
 SHOWN = [ROOT / "README.md", ROOT / "docs/library.md", ROOT / "docs/remedies.md"]
 CODE = [
@@ -26,3 +30,22 @@ def test_it_runs(code, tmp_path, monkeypatch):
     # Of what is shown, a remedy of one's own trains a whole run; one epoch shows as much.
     code = code.replace("Recipe(", "Recipe(max_steps=3, ")
     exec(compile(code, "document", "exec"), {"__name__": "document"})
+
+
+STUDIES = (ROOT / "docs/studies.md").read_text("utf-8")
+
+
+def test_the_study_that_is_explained_is_one_and_leaves_no_key_out():
+    blocks = re.findall(r"^```toml\n(.*?)^```$", STUDIES, re.DOTALL | re.MULTILINE)
+    study = Study.from_toml("".join(blocks), "studies.md")
+    assert plan(study, 1, "ab")
+    missing = {
+        key
+        for part in (Study, *Part.__subclasses__())
+        if part is not Arm  # what arms are expanded to, and in no file
+        for key in part.model_fields
+        if not re.search(rf"\b{key}\b", STUDIES)
+    }
+    assert not missing
+    unused = [key for key in Study.model_fields if not getattr(study, key)]
+    assert unused == ["subset_per_seed"]
