@@ -174,7 +174,7 @@ def test_a_choice_on_few_held_out_images_of_a_class_says_so(
     runs = context.results.validation["wd0"].runs.values()
     fewest = min(min(run.evaluation.support) for run in runs)
     text = " ".join(block.text for block in blocks(document, "choice", Paragraph))
-    assert (f"The smallest class has {fewest} held-out images" in text) is said
+    assert (f"smallest class are held out ({fewest})" in text) is said
 
 
 @pytest.mark.parametrize(
