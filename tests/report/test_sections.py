@@ -6,13 +6,13 @@ import pytest
 
 from tests.report.synthetic import context_of, write_study
 from unskew.evaluation.significance import paired_difference
+from unskew.report.binding import bound
 from unskew.report.catalogue import Words
 from unskew.report.compared import Compared
 from unskew.report.compose import compose
 from unskew.report.context import Context
 from unskew.report.document import Bullets, Document, Paragraph, Picture, Table
 from unskew.report.figures.style import styled
-from unskew.report.html import bound
 from unskew.report.sections.comparisons import detectable_sentence
 from unskew.report.sections.data import data_section
 from unskew.study.results import load_results

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import base64
 import html
-import re
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from unskew.report.binding import bound
 from unskew.report.document import Block, Document, Picture
 
 
@@ -47,15 +47,6 @@ def to_html(document: Document, drawn: dict[str, str], figures: Path) -> str:
     return environment.get_template("page.html.j2").render(
         document=document, lead=prepared(document.lead), sections=sections
     )
-
-
-def bound(text: str) -> str:
-    """The text with spaces that no line may break at: around a sign, before a per cent,
-    within 1e-3."""
-    text = re.sub(r" ([=<±]) (?=\S)", "\N{NO-BREAK SPACE}\\1\N{NO-BREAK SPACE}", text)
-    text = re.sub(r"− (?=\S)", "−\N{NO-BREAK SPACE}", text)
-    text = re.sub(r"(?<=\de)-(?=\d)", "-\N{WORD JOINER}", text)
-    return text.replace(" %", "\N{NO-BREAK SPACE}%")
 
 
 def _source(block: Block, drawn: dict[str, str], figures: Path) -> Markup | str:

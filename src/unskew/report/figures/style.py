@@ -14,6 +14,8 @@ from unicodedata import east_asian_width
 import matplotlib
 from matplotlib.figure import Figure
 
+from unskew.report.binding import unbroken
+
 INK, FAINT = "#222221", "#d5d5d4"
 """Text and grid. Odd values, so that an inline SVG can swap them for the page's own colours."""
 
@@ -60,9 +62,11 @@ def new_figure(height: float, width: float = WIDTH) -> Figure:
 
 def wrapped(label: str, width: int = 36) -> str:
     """A label in lines of at most so many letters; Chinese ones count twice."""
+    label = unbroken(label)
     wide = sum(east_asian_width(letter) in "WF" for letter in label)
     fits = max(6, round(width * len(label) / (len(label) + wide))) if label else width
-    return "\n".join(textwrap.wrap(label, fits)) or label
+    lines = "\n".join(textwrap.wrap(label, fits)) or label
+    return lines.replace("\N{NO-BREAK SPACE}", " ")
 
 
 def colour(index: int) -> str:
