@@ -77,10 +77,7 @@ def test_sample_tiles_follow_the_share_and_are_at_least_one():
 
 def test_a_label_does_not_break_within_a_setting():
     lines = style.wrapped("CNN, skewed data, logits adjusted, λ = 1e-3", 40).split("\n")
-    assert lines == [
-        "CNN, skewed data, logits adjusted,",
-        "λ\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}1e-3",
-    ]
+    assert lines == ["CNN, skewed data, logits adjusted,", "λ = 1e-3"]
 
 
 def test_labels_are_wrapped_by_the_room_they_take():
