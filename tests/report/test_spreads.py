@@ -1,5 +1,7 @@
 """Two kinds of chance told apart: what is computed, and what is said of it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -56,6 +58,17 @@ def test_what_is_said(out, tmp_path):
     assert "With the images that are kept (3 of them, 4 seeds each) balanced accuracy moves" in none
     assert "is more than chance" in none
     assert "No evidence that it moves with the images that are kept" in focal
+
+
+def test_an_interval_that_closes_is_not_taken_for_certainty(out, tmp_path):
+    context = context_of(out, tmp_path)
+    none = spread_all(context.results)[0]
+    # Rows of one mean: closer together than chance would have them.
+    figures = np.array([[0.4, 0.5, 0.6], [0.6, 0.4, 0.5], [0.5, 0.6, 0.4]])
+    even = replace(none, figures=figures, found=spread(figures))
+    assert even.found.rows_high == 0
+    assert "closes at zero is no certainty" in spread_sentence(context, even)
+    assert "closes at zero" not in spread_sentence(context, none)
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])

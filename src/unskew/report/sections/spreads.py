@@ -54,7 +54,9 @@ def spread_sentence(context: Context, found: Spreading) -> str:
         rest=amount(parts.rest),
     )
     shown = "spread.shown" if parts.rows_p < 1 - CONFIDENCE else "spread.not_shown"
-    return words.sentences(measured, words(shown, source=source, p=p_phrase(parts.rows_p)))
+    told = words(shown, source=source, p=p_phrase(parts.rows_p))
+    closed = parts.rest > 0 and 0 in (parts.rows_high, parts.columns_high)
+    return words.sentences(measured, told, words("spread.closed") if closed else "")
 
 
 def _source(context: Context, found: Spreading) -> str:
