@@ -106,7 +106,7 @@ def test_a_recipe_that_does_not_fit_the_data_is_refused_before_anything_runs(tin
 def study_command(folder, squares):
     """`unskew study` on the tiny study, long enough to be interrupted; and where it writes."""
     file = folder / "tiny.toml"
-    file.write_text(TEXT.replace("max_steps = 6", "").replace("epochs = 2", "epochs = 25"))
+    file.write_text(TEXT.replace("max_steps = 6", "").replace("epochs = 2", "epochs = 50"))
     out = folder / "out"
     arguments = [sys.executable, "-m", "unskew", "study", str(file), "--seeds", "1",
                  "--data", str(squares), "--out", str(out)]  # fmt: skip
@@ -141,7 +141,7 @@ def test_killed_in_the_middle_and_started_again_loses_nothing(command, uninterru
     process.send_signal(how)
     _, errors = process.communicate(timeout=30)
     if how == signal.SIGINT:
-        assert process.returncode == 130
+        assert process.returncode == 130, errors
         assert "the same command goes on" in errors
         assert "Traceback" not in errors
     saved = next(out.glob("runs/*/checkpoint.safetensors"), None)
