@@ -106,7 +106,7 @@ def test_a_recipe_that_does_not_fit_the_data_is_refused_before_anything_runs(tin
 def study_command(folder, squares):
     """`unskew study` on the tiny study, long enough to be interrupted; and where it writes."""
     file = folder / "tiny.toml"
-    file.write_text(TEXT.replace("max_steps = 6", "").replace("epochs = 2", "epochs = 50"))
+    file.write_text(TEXT.replace("max_steps = 6", "").replace("epochs = 2", "epochs = 25"))
     out = folder / "out"
     arguments = [sys.executable, "-m", "unskew", "study", str(file), "--seeds", "1",
                  "--data", str(squares), "--out", str(out)]  # fmt: skip
@@ -136,7 +136,11 @@ def wait_for(condition, seconds=120):
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_killed_in_the_middle_and_started_again_loses_nothing(command, uninterrupted, how):
     arguments, out = command
-    process = subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True)
+    # A shell starts what goes to the background with Ctrl-C ignored; here it is not to be.
+    process = subprocess.Popen(
+        arguments, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )  # fmt: skip
     wait_for(lambda: list(out.glob("runs/*/checkpoint.safetensors")))
     process.send_signal(how)
     _, errors = process.communicate(timeout=30)
