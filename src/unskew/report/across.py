@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from unskew.errors import UserError
-from unskew.report.ranked import Place, Ranked, Text, rank_places
+from unskew.report.ranked import Place, Ranked, rank_places
 from unskew.study.parts import RankedBlock
 from unskew.study.results import StudyResults, load_results
+from unskew.study.text import Text
 
 OWN = frozenset({"data", "fingerprint", "seed", "subset_seed", "skew", "validation"})
 """Fields of a recipe in which blocks may differ without a word."""
@@ -100,11 +101,7 @@ def _label(label: str, pattern: str, patterns: int) -> Text:
 
 def _treatments(places: list[Place], first: StudyResults) -> dict[str, Text]:
     """Labels of the treatments that every place has."""
-    found = [
-        {treatment: arm for name, arm in place.arms.items()
-         if (treatment := place.block.treatment(name)) is not None}
-        for place in places
-    ]  # fmt: skip
+    found = [place.treatments() for place in places]
     names = first.study.names
     whole = all(place.block.arms == "*" for place in places)
     return {
@@ -116,13 +113,9 @@ def _treatments(places: list[Place], first: StudyResults) -> dict[str, Text]:
 
 def _differing(places: list[Place], treatments: list[str]) -> tuple[str, ...]:
     found: set[str] = set()
+    by_place = [place.treatments() for place in places]
     for treatment in treatments:
-        recipes = [
-            arm.arm.recipe.model_dump(mode="json")
-            for place in places
-            for name, arm in place.arms.items()
-            if place.block.treatment(name) == treatment
-        ]
+        recipes = [arms[treatment].arm.recipe.model_dump(mode="json") for arms in by_place]
         fields = set().union(*recipes) - OWN
         found |= {f for f in fields if any(r.get(f) != recipes[0].get(f) for r in recipes)}
     return tuple(sorted(found))

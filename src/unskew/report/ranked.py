@@ -10,10 +10,7 @@ from unskew.evaluation.ranks import Ranks, rank
 from unskew.report.compared import LOWER_IS_BETTER
 from unskew.study.parts import RankedBlock, Ranking
 from unskew.study.results import ArmResults, StudyResults
-from unskew.study.text import fill
-
-Text = dict[str, str]
-"""By language."""
+from unskew.study.text import Text, fill
 
 
 @dataclass(frozen=True)
@@ -32,6 +29,11 @@ class Place:
     block: RankedBlock
     arms: Mapping[str, ArmResults]
     data: str
+
+    def treatments(self) -> dict[str, ArmResults]:
+        """The arm of each treatment, in the study's order."""
+        found = {self.block.treatment(name): arm for name, arm in self.arms.items()}
+        return {name: arm for name, arm in found.items() if name is not None}
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,7 @@ def rank_places(
     """
     table: dict[str, list[dict[int, float]]] = {name: [] for name in treatments}
     for place in places:
-        arms = {place.block.treatment(name): arm for name, arm in place.arms.items()}
+        arms = place.treatments()
         for name, row in table.items():
             row.append(arms[name].metric(metric))
     begun = [k for k in range(len(places)) if any(row[k] for row in table.values())]

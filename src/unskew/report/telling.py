@@ -12,38 +12,26 @@ MOST = 4
 
 
 def telling(context: Context, arms: dict[str, ArmResults]) -> dict[str, ArmResults]:
-    """At most MOST of some arms by label: one of each training set, remedy and network before
-    any other and, where these are too many, what others are compared with before the best.
-    """
-    baselines = _baselines(context)
-    kinds: dict[tuple[str, str, str, str], str] = {}
-    for label in sorted(arms, key=lambda label: arms[label].arm.name not in baselines):
-        recipe = arms[label].arm.recipe
-        kind = recipe.model, describe_skew(recipe.skew), recipe.remedy, str(recipe.model_options)
-        kinds.setdefault(kind, label)
-    chosen = list(kinds.values())
-    if len(chosen) > MOST:
-        chosen = list(best(context, {label: arms[label] for label in chosen}))
-    elif len(chosen) < 3:
-        # Three kinds tell enough; with fewer, other settings of the same kind fill the figure.
-        chosen += [label for label in arms if label not in chosen]
-    return {label: arm for label, arm in arms.items() if label in chosen[:MOST]}
+    """At most MOST of some arms by label, in their order.
 
-
-def best(context: Context, arms: dict[str, ArmResults]) -> dict[str, ArmResults]:
-    """At most MOST of some arms by label: what others are compared with, then those of the
-    highest mean balanced accuracy.
+    First come those that others are compared with, then those of the highest mean balanced
+    accuracy: one of each network, training set and remedy before any other.
     """
-    baselines = _baselines(context)
+    comparisons = context.results.study.expanded_comparisons()
+    baselines = {baseline for comparison in comparisons for _, baseline in comparison.pairs}
 
     def place(label: str) -> tuple[bool, float]:
         figures = arms[label].metric("balanced_accuracy").values()
         return arms[label].arm.name not in baselines, -fmean(figures)
 
-    chosen = sorted(arms, key=place)[:MOST]
-    return {label: arm for label, arm in arms.items() if label in chosen}
-
-
-def _baselines(context: Context) -> set[str]:
-    comparisons = context.results.study.expanded_comparisons()
-    return {baseline for comparison in comparisons for _, baseline in comparison.pairs}
+    ordered = sorted(arms, key=place)
+    kinds: dict[tuple[str, str, str, str], str] = {}
+    for label in ordered:
+        recipe = arms[label].arm.recipe
+        kind = recipe.model, describe_skew(recipe.skew), recipe.remedy, str(recipe.model_options)
+        kinds.setdefault(kind, label)
+    chosen = list(kinds.values())
+    if len(chosen) < 3:
+        # Three kinds tell enough; with fewer, other settings of the same kind fill the figure.
+        chosen += [label for label in ordered if label not in chosen]
+    return {label: arm for label, arm in arms.items() if label in chosen[:MOST]}

@@ -11,7 +11,7 @@ from unskew.report.document import Block, Paragraph, Section, Table
 from unskew.report.figures.classes import class_accuracy, group_gap
 from unskew.report.figures.confusion import confusion_matrices
 from unskew.report.numbers import mean_and_half, over_seeds, share
-from unskew.report.telling import best, telling
+from unskew.report.telling import telling
 
 MOST_CLASSES, MOST_COLUMNS = 40, 12
 
@@ -113,8 +113,8 @@ def confusion_section(context: Context) -> Section:
     names = context.results.data["class_names"]
     if not arms:
         return Section(words("section.confusion"), ())
-    in_order = {label: arms[label] for label in context.finished() if label in arms}
-    shown = best(context, in_order)
+    in_order = {label: arm for label, arm in context.finished().items() if label in arms}
+    shown = telling(context, in_order)
     picture = context.draw(
         "confusion",
         confusion_matrices(names, shown),
