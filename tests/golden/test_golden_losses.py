@@ -83,7 +83,7 @@ class OneEpochEarly(DeferredReweighting):
     ("remedy", "changed", "step"), [("focal", SlightlyStronger, 0), ("drw", OneEpochEarly, 12)]
 )
 def test_a_changed_remedy_is_noticed(monkeypatch, remedy, changed, step):
-    monkeypatch.setattr("unskew.training.trainer.make_remedy", lambda *spec: changed())
+    monkeypatch.setattr("unskew.training.fitting.make_remedy", lambda *spec: changed())
     for network in ("cnn", "lstm", "resnet32", "whitened_cnn"):
         found = losses(recipe(network, remedy))
         assert first_apart(network, found, read(network)[remedy]) == step

@@ -93,14 +93,25 @@ def test_a_diverged_run_is_recorded_without_figures_and_the_study_goes_on(tiny, 
     assert load_results(tmp_path / "out").arms["full"].diverged == [0]
 
 
+COSTS = {"cost_sensitive": {"costs": [1, 2]}}
+
+
 def test_a_recipe_that_does_not_fit_the_data_is_refused_before_anything_runs(tiny, tmp_path, data):
     for changes, words in [
         ({"batch_size": 5000}, "batch_size 5000"),
         ({"model": "cnm"}, "unknown model"),
         ({"remedy": "nope"}, "unknown remedy"),
+        ({"model_options": {"depth": 3}}, "has no option 'depth'"),
+        ({"model": "lstm", "optimizer": "muon"}, "moves the filters"),
+        ({"remedy": "crt", "epochs": 1}, "trains in two stages and epochs is 1"),
+        ({"remedy": "glmc", "epochs": 1}, "from the second epoch on"),
+        ({"remedy": "focal", "label_smoothing": 0.1}, "label_smoothing does not act"),
+        ({"remedy": "cost_sensitive", "remedy_options": COSTS}, "2 costs are given for 4 classes"),
     ]:
-        with pytest.raises(UserError, match=words):
+        with pytest.raises(UserError, match=words) as refused:
             execute_study(tiny.override(recipe=changes), data, tmp_path / "out")
+        assert str(refused.value).startswith("arm 'wd0': ")
+        assert not (tmp_path / "out").exists()
 
 
 def study_command(folder, squares):

@@ -196,7 +196,7 @@ class TwoStages(Remedy):
 
 
 def with_remedy(monkeypatch, remedy):
-    monkeypatch.setattr("unskew.training.trainer.make_remedy", lambda *_: remedy)
+    monkeypatch.setattr("unskew.training.fitting.make_remedy", lambda *_: remedy)
 
 
 def test_a_second_stage_trains_the_classifier_alone(splits, monkeypatch):

@@ -76,8 +76,8 @@ def study(
     from unskew.report.catalogue import Words
     from unskew.report.write import write_report
     from unskew.study.execute import execute_study
+    from unskew.study.fitting import check_arms
     from unskew.study.spec import Study
-    from unskew.training.shown import check_names
 
     Words(lang)  # a wrong language is better said now than after hours
     wanted = Study.load(name)
@@ -88,8 +88,7 @@ def study(
         data=data, seeds=seeds, fresh_seeds=fresh_seeds, subset_per_seed=subset_per_seed,
         recipe=changes,
     )  # fmt: skip
-    for arm in wanted.expanded_arms().values():
-        check_names(arm.recipe)
+    check_arms(wanted)
     splits = open_with_progress(wanted.data, strict=strict, image_size=image_size)
     folder = out or Path(f"unskew-{wanted.name}")
     with interruptible(), StudyBars() as bars:

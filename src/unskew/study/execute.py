@@ -15,13 +15,13 @@ from pathlib import Path
 from unskew.data.imageset import Splits
 from unskew.study.cohorts import join
 from unskew.study.describe import describe
+from unskew.study.fitting import check_arms, check_runs
 from unskew.study.plan import PlannedRun, plan, plan_second_stage
 from unskew.study.progress import StudyProgress
 from unskew.study.shortlist import make_shortlist, save_shortlists
 from unskew.study.spec import Study
 from unskew.study.store import Store
 from unskew.study.worker import Data, Over, Task, Told, work
-from unskew.training.shown import check_fits
 
 ATTEMPTS = 2
 """Times a run is tried whose worker dies (killed for memory, say) before it counts as failed."""
@@ -75,9 +75,9 @@ def execute_study(
         written; nothing has been run or changed then.
     KeyboardInterrupt: passed on after the workers are stopped.
     """
+    check_arms(study)
     runs = plan(study, study.seeds, splits.fingerprint)
-    for run in runs:
-        check_fits(run.recipe, splits)
+    check_runs(runs, splits)
     store = Store(out, study)
     describe(out, runs, splits)
     train = partial(

@@ -14,6 +14,15 @@ from unskew.training.muon import Muon
 from unskew.training.recipe import Recipe
 
 
+def check_optimizer(recipe: Recipe, network: nn.Module) -> None:
+    """Raise a UserError if Muon is asked for a network without filters."""
+    if recipe.optimizer == "muon" and not any(p.dim() == 4 for p in network.parameters()):
+        raise UserError(
+            f"optimizer = 'muon' moves the filters of convolutions, and {recipe.model!r} has none: "
+            "choose sgd or adamw"
+        )
+
+
 def make_optimizer(
     recipe: Recipe,
     network: nn.Module,
@@ -36,13 +45,9 @@ def make_optimizer(
 
     Raises
     ------
-    UserError: Muon is asked for a network without filters.
+    UserError: as `check_optimizer`.
     """
-    if recipe.optimizer == "muon" and not any(p.dim() == 4 for p in network.parameters()):
-        raise UserError(
-            f"optimizer = 'muon' moves the filters of convolutions, and {recipe.model!r} has none: "
-            "choose sgd or adamw"
-        )
+    check_optimizer(recipe, network)
     groups = parameter_groups(recipe, network, auxiliary, remedy, weight_decay)
     if recipe.optimizer == "adamw":
         return torch.optim.AdamW(groups, lr=recipe.learning_rate, fused=True)

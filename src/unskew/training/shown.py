@@ -9,9 +9,7 @@ from unskew.data.imageset import Splits
 from unskew.data.skew import skew_indices
 from unskew.data.split import stratified_split
 from unskew.errors import UserError
-from unskew.models.registry import network_class
-from unskew.remedies.base import Remedy
-from unskew.remedies.registry import make_remedy
+from unskew.remedies.base import Facts
 from unskew.training.recipe import Recipe
 
 
@@ -32,6 +30,17 @@ class Shown:
     held_out: View | None
     judged: View
     split: str
+
+    def facts(self, recipe: Recipe, num_features: int) -> Facts:
+        """What a remedy may know of the run, whose network has `num_features` features."""
+        return Facts(
+            counts=self.train.counts(),
+            labels=self.train.labels,
+            epochs=recipe.epochs,
+            batch_size=recipe.batch_size,
+            seed=recipe.seed,
+            num_features=num_features,
+        )
 
 
 def select(recipe: Recipe, splits: Splits, held_out: float = 0.0) -> Shown:
@@ -68,31 +77,6 @@ def select(recipe: Recipe, splits: Splits, held_out: float = 0.0) -> Shown:
             f"choose {len(train)} or less"
         )
     return Shown(train, apart, judged, split)
-
-
-def check_names(recipe: Recipe) -> Remedy:
-    """What can be said of a recipe before its data are opened, which may take long.
-
-    Returns
-    -------
-    The recipe's remedy.
-
-    Raises
-    ------
-    UserError: unknown model or remedy, or an option of the remedy that does not fit.
-    """
-    network_class(recipe.model)
-    return make_remedy(recipe.remedy, recipe.remedy_options)
-
-
-def check_fits(recipe: Recipe, splits: Splits) -> None:
-    """Whether a recipe can be run on these data, without training a step.
-
-    Raises
-    ------
-    UserError: as `check_names`, or a skew or batch size that does not fit.
-    """
-    select(recipe, splits, check_names(recipe).held_out)
 
 
 def _hold_out(view: View, share: float, seed: int) -> tuple[View, View]:

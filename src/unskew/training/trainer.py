@@ -11,16 +11,15 @@ from torch import Tensor
 from unskew.data.batches import Batches
 from unskew.data.imageset import Splits
 from unskew.data.normalise import channel_statistics
-from unskew.errors import UserError
 from unskew.models.registry import build
-from unskew.remedies.base import Batch, Facts, Remedy, Stage
+from unskew.remedies.base import Batch, Remedy, Stage
 from unskew.remedies.criterion import Criterion
-from unskew.remedies.registry import make_remedy
 from unskew.training.checkpoint import State
 from unskew.training.divergence import check_losses
 from unskew.training.engine import use_kernels
 from unskew.training.epoch import Epoch
 from unskew.training.events import EpochBegan, EpochEnded, Event, StepsDone
+from unskew.training.fitting import check_recipe
 from unskew.training.history import EpochRecord
 from unskew.training.optimisation import group_rates, make_optimizer
 from unskew.training.precision import autocast, resolve
@@ -61,12 +60,7 @@ class Trainer:
         self.recipe = recipe
         self.device = device
         self.dtype = resolve(recipe.precision, device)
-        self.remedy = make_remedy(recipe.remedy, recipe.remedy_options)
-        if recipe.label_smoothing and "loss" in self.remedy.overrides():
-            raise UserError(
-                f"label_smoothing does not act with remedy {recipe.remedy!r}, which replaces the "
-                "loss: set it to 0"
-            )
+        self.remedy = check_recipe(recipe)
         self.shown = select(recipe, splits, self.remedy.held_out)
         self.mean, self.std = channel_statistics(self.shown.train)
         self.train_batches = Batches(self.shown.train, self.mean, self.std, device)
@@ -80,14 +74,7 @@ class Trainer:
                 recipe.model, splits.train.num_classes, image_size, recipe.model_options
             )
             fit_whitening(network, self.shown.train, self.mean, self.std)
-            self.facts = Facts(
-                counts=self.shown.train.counts(),
-                labels=self.shown.train.labels,
-                epochs=recipe.epochs,
-                batch_size=recipe.batch_size,
-                seed=recipe.seed,
-                num_features=network.num_features,
-            )
+            self.facts = self.shown.facts(recipe, network.num_features)
             self.remedy.check(self.facts)
             self.remedy.prepare(network, self.facts)
             auxiliary = self.remedy.auxiliary(self.facts)

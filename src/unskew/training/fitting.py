@@ -1,0 +1,54 @@
+"""Whether a recipe can be run at all, said before any of a study's hours are spent."""
+
+from __future__ import annotations
+
+import torch
+
+from unskew.data.imageset import Splits
+from unskew.errors import UserError
+from unskew.models.registry import build, network_class
+from unskew.remedies.base import Remedy
+from unskew.remedies.registry import make_remedy
+from unskew.training.optimisation import check_optimizer
+from unskew.training.recipe import Recipe
+from unskew.training.shown import select
+
+
+def check_recipe(recipe: Recipe) -> Remedy:
+    """What can be said of a recipe before its data are opened, which may take long.
+
+    Returns
+    -------
+    The recipe's remedy.
+
+    Raises
+    ------
+    UserError: unknown model or remedy, an option of the remedy or label smoothing that does not
+        go with it, or too few epochs for its stages.
+    """
+    network_class(recipe.model)
+    remedy = make_remedy(recipe.remedy, recipe.remedy_options)
+    if recipe.label_smoothing and "loss" in remedy.overrides():
+        raise UserError(
+            f"label_smoothing does not act with remedy {recipe.remedy!r}, which replaces the "
+            "loss: set it to 0"
+        )
+    remedy.stages(recipe.epochs)
+    return remedy
+
+
+def check_fits(recipe: Recipe, splits: Splits) -> None:
+    """Whether a recipe can be run on these data, without training a step.
+
+    Raises
+    ------
+    UserError: as `check_recipe`; or the skew, the batch size, the network, its optimiser or the
+        remedy does not fit.
+    """
+    remedy = check_recipe(recipe)
+    shown = select(recipe, splits, remedy.held_out)
+    train = splits.train
+    with torch.device("meta"):  # shapes only: no weights are made and no random number is drawn
+        network = build(recipe.model, train.num_classes, train.image_shape[0], recipe.model_options)
+    check_optimizer(recipe, network)
+    remedy.check(shown.facts(recipe, network.num_features))
