@@ -174,7 +174,7 @@ def test_studies_of_two_data_sets_are_ranked(tmp_path):
         (["train", "--remedy", "prayer"], "unknown remedy 'prayer'"),
         (["train", "--remedy", "prayer", "--data", "/nowhere"], "unknown remedy 'prayer'"),
         (["study", "precision", "--set", "remedy=prayer", "--data", "/nowhere"], "'prayer'"),
-        (["study", "remedies", "--epochs", "1", "--data", "/nowhere"], "arm 'step-weight_balancing': remedy"),
+        (["study", "remedies", "--epochs", "1", "--data", "/nowhere"], "in two stages"),
         (["train", "--recipe", "/nowhere.toml"], "cannot read the recipe /nowhere.toml"),
         (["report", "/nowhere"], "/nowhere is no study's folder"),
         (["rank", "/nowhere", "/else"], "/nowhere is no study's folder"),
