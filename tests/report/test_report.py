@@ -89,6 +89,13 @@ def test_written_again_it_is_the_same(out):
     assert write_report(out).read_bytes() == first
 
 
+def test_it_tells_how_far_it_has_come(out):
+    told = []
+    write_report(out, listen=lambda done, total: told.append((done, total)))
+    assert [done for done, _ in told] == list(range(told[0][1]))
+    assert len({total for _, total in told}) == 1
+
+
 def test_figures_are_written_as_png_and_svg(out):
     write_report(out)
     names = {path.stem for path in (out / "figures").iterdir()}

@@ -84,3 +84,16 @@ def run_with_progress(
 
         outcome = execute_one(Job(recipe, folder, show), splits, device=device)
     return outcome, load_evaluation(folder) if outcome.outcome == FINISHED else None
+
+
+def report_with_progress(folder: Path, form: str, language: str) -> Path:
+    """Write a study's report under a bar of its sections; returns its path."""
+    from unskew.report.write import write_report
+
+    with progress_bars() as bars:
+        task = bars.add_task("report", total=None, note="")
+
+        def show(done: int, total: int) -> None:
+            bars.update(task, completed=done, total=total)
+
+        return write_report(folder, form, language, show)

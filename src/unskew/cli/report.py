@@ -39,9 +39,9 @@ def report(
 
         unskew report unskew-coursework --format md --lang zh
     """
-    from unskew.report.write import write_report
+    from unskew.cli.progress import report_with_progress
 
-    path = write_report(folder, form.value, lang.value)
+    path = report_with_progress(folder, form.value, lang.value)
     if as_json:
         print_json({"report": str(path)})
     else:

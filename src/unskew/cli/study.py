@@ -71,10 +71,9 @@ def study(
         unskew study my-study.toml --data photos/ --set learning_rate=0.05
     """
     from unskew.cli.options import parse_options
-    from unskew.cli.progress import open_with_progress
+    from unskew.cli.progress import open_with_progress, report_with_progress
     from unskew.cli.study_bars import StudyBars
     from unskew.report.catalogue import Words
-    from unskew.report.write import write_report
     from unskew.study.execute import execute_study
     from unskew.study.fitting import check_arms
     from unskew.study.spec import Study
@@ -96,7 +95,7 @@ def study(
             wanted, splits, folder, workers=workers, replicas=replicas, device=device,
             strict=strict, image_size=image_size, listen=bars.show,
         )  # fmt: skip
-    path = write_report(folder, "html", lang)
+    path = report_with_progress(folder, "html", lang)
     for run, message in failures.items():
         stderr().print(f"[bold red]failed:[/] {run}: {message}", highlight=False)
     if as_json:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from unskew import __version__
 from unskew.report.compared import compare
 from unskew.report.context import Context
@@ -28,48 +30,66 @@ from unskew.report.sections.spreads import spreads_section
 from unskew.report.spreads import spread_all
 
 
-def compose(context: Context) -> Document:
-    """Write every section and draw every figure."""
+def compose(
+    context: Context, listen: Callable[[int, int], None] = lambda done, total: None
+) -> Document:
+    """Write every section and draw every figure.
+
+    Parameters
+    ----------
+    listen: told how many sections are written, and of how many, before each.
+    """
     results, words = context.results, context.words
     study = results.study
     with styled():
-        compared = [(c, compare(results, c)) for c in study.expanded_comparisons()]
-        choices = make_choices(results)
-        confirmed = confirm(results)
-        ranked = rank_all(results)
-        interacting = [interact(results, family) for family in study.expanded_interactions()]
-        spreads = spread_all(results)
-        sections = [
-            conclusions_section(
-                context, compared, interacting, ranked, spreads, choices, confirmed
-            ),
-            second_stage_section(context, confirmed),
-            data_section(context),
-            networks_section(context),
-            results_section(context),
-            curves_section(context),
-            comparisons_section(context, compared),
-            interactions_section(context, interacting),
-            rankings_section(context, ranked),
-            spreads_section(context, spreads),
-            classes_section(context),
-            confusion_section(context),
-            priors_section(context),
-            calibration_section(context),
-            choice_section(context, choices),
-            norms_section(context),
-        ]
-        if study.published:
-            sections.append(published_section(context, study.published, choices))
-        sections.append(method_section(context))
+        written: list[Section] = []
+        writers = _writers(context)
+        for writer in writers:
+            listen(len(written), len(writers))
+            written.append(writer())
     return Document(
         title=context.text(study.title) or study.name,
         language=words.language,
         lead=_lead(context),
-        sections=tuple(section for section in sections if _says_something(section)),
+        sections=tuple(section for section in written if _says_something(section)),
         contents=words("section.contents"),
         footer=f"unskew {__version__}",
     )
+
+
+def _writers(context: Context) -> list[Callable[[], Section]]:
+    """What writes each section, in the order of the page; tests and choices are made once."""
+    results = context.results
+    study = results.study
+    compared = [(c, compare(results, c)) for c in study.expanded_comparisons()]
+    choices = make_choices(results)
+    confirmed = confirm(results)
+    ranked = rank_all(results)
+    interacting = [interact(results, family) for family in study.expanded_interactions()]
+    spreads = spread_all(results)
+    published = study.published
+    return [
+        lambda: conclusions_section(
+            context, compared, interacting, ranked, spreads, choices, confirmed
+        ),
+        lambda: second_stage_section(context, confirmed),
+        lambda: data_section(context),
+        lambda: networks_section(context),
+        lambda: results_section(context),
+        lambda: curves_section(context),
+        lambda: comparisons_section(context, compared),
+        lambda: interactions_section(context, interacting),
+        lambda: rankings_section(context, ranked),
+        lambda: spreads_section(context, spreads),
+        lambda: classes_section(context),
+        lambda: confusion_section(context),
+        lambda: priors_section(context),
+        lambda: calibration_section(context),
+        lambda: choice_section(context, choices),
+        lambda: norms_section(context),
+        *([lambda: published_section(context, published, choices)] if published else []),
+        lambda: method_section(context),
+    ]
 
 
 def _lead(context: Context) -> tuple[Block, ...]:

@@ -19,7 +19,12 @@ from unskew.training.run import write_whole
 FORMATS = ("html", "md")
 
 
-def write_report(out: Path, form: str = "html", language: str = "en") -> Path:
+def write_report(
+    out: Path,
+    form: str = "html",
+    language: str = "en",
+    listen: Callable[[int, int], None] = lambda done, total: None,
+) -> Path:
     """Write the report from results alone, and its figures; returns its path.
 
     Parameters
@@ -27,6 +32,7 @@ def write_report(out: Path, form: str = "html", language: str = "en") -> Path:
     out: the folder that a study wrote, finished or not.
     form: "html" or "md".
     language: "en" or "zh".
+    listen: told how many sections are written, and of how many.
 
     Raises
     ------
@@ -34,7 +40,7 @@ def write_report(out: Path, form: str = "html", language: str = "en") -> Path:
     """
     _check(form)
     context = Context(Words(language), out / "figures", load_results(out))
-    return write_document(context, lambda: compose(context), out / "report", form)
+    return write_document(context, lambda: compose(context, listen), out / "report", form)
 
 
 def write_document(page: Page, compose: Callable[[], Document], stem: Path, form: str) -> Path:
