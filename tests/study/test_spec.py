@@ -75,6 +75,8 @@ def test_a_run_for_a_choice_holds_images_out(tiny):
         ('arm = "full", metric = "accuracy", value', 'arm = "f", metric = "accuracy", value',
          "a published figure names 'f'"),
         ('"wd{weight_decay}"', '"wd"', "two arms are called 'wd'"),
+        ('"Does decay help?"', '"Does {seed} help?"\ngrid = { seed = [0, 1] }',
+         r"one family with one title: leave \{seed\} out"),
         ("pairs = [", 'baseline = "wd0"\npairs = [', "either pairs, or a baseline"),
     ],
 )  # fmt: skip

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from unskew.errors import UserError
 from unskew.study.outline import Outline
+from unskew.study.parts import Comparison, Interaction, Ranking
 from unskew.training.recipe import explain_validation
 
 
@@ -73,14 +74,18 @@ class Study(Outline):
         """
         arms = self.expanded_arms()
         used: list[tuple[str, str]] = []
+        families: list[Comparison | Interaction | Ranking]
+        families = [*self.comparisons, *self.interactions, *self.rankings]
+        for family in families:
+            self._check_title(family)
         for selection in self.expanded_selections():
             if not selection.arms:
                 raise UserError(f"selection {selection.name!r} matches no arm")
             used += [(f"selection {selection.name!r}", selection.baseline)]
         for comparison in self.expanded_comparisons():
             used += [("a comparison", name) for pair in comparison.pairs for name in pair]
-        for family in self.expanded_interactions():
-            for part in family:
+        for interactions in self.expanded_interactions():
+            for part in interactions:
                 used += [("an interaction", n) for n in (*part.first.pair, *part.second.pair)]
         for ranking in self.expanded_rankings():
             patterns = ", ".join(block.arms for block in ranking.blocks)
@@ -110,6 +115,16 @@ class Study(Outline):
             if name not in arms:
                 raise UserError(f"{where} names {name!r}, but the arms are {', '.join(arms)}")
         return self
+
+    def _check_title(self, family: Comparison | Interaction | Ranking) -> None:
+        """A family has one title, whatever its grid."""
+        for title in family.title.values():
+            for field in family.grid:
+                if "{" + field + "}" in title:
+                    raise UserError(
+                        f"the title {title!r} names a field of its grid, and all combinations are "
+                        f"one family with one title: leave {{{field}}} out of it"
+                    )
 
     def to_toml(self) -> str:
         """The study as TOML."""
