@@ -1,6 +1,7 @@
 """Every figure against an independent library, absent classes included."""
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,8 +13,9 @@ from torchmetrics.functional.classification import multiclass_calibration_error
 
 from unskew.data.randomness import stream
 from unskew.evaluation.confusion import accuracy_under_prior
-from unskew.evaluation.evaluation import Evaluation, evaluate_logits
+from unskew.evaluation.evaluation import evaluate_logits
 from unskew.evaluation.probabilities import softmax
+from unskew.training.run import load_evaluation
 
 CASES = 10_000
 BLOCK = 500
@@ -123,9 +125,17 @@ def test_almost_balanced_training_sets_have_no_minority():
     assert evaluate(logits, np.arange(3), [142, 139, 146]).majority_accuracy is None
 
 
-def test_json_round_trip():
+def test_json_holds_it_whole(tmp_path):
     figures = evaluate(*case(3))
-    assert Evaluation.from_json(figures.to_json()) == figures
+    (tmp_path / "evaluation.json").write_text(figures.to_json())
+    assert load_evaluation(tmp_path) == figures
+
+
+def test_figures_of_another_number_of_classes_are_refused():
+    figures = evaluate(*case(3))
+    for field in ("support", "confusion", "f1"):
+        with pytest.raises(ValueError, match="4 classes: give figures of each"):
+            replace(figures, **{field: getattr(figures, field)[1:]})
 
 
 @pytest.mark.parametrize(

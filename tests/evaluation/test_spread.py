@@ -30,6 +30,20 @@ def test_by_hand_with_a_rest():
     assert found.columns == pytest.approx(math.sqrt((2 * 2 - 1) / 2))
 
 
+def test_intervals_by_tables():
+    # Quantiles of F(1, 1): 647.79 and its inverse; of chi-square(1): 5.0239 and 0.00098207.
+    found = spread(np.array([[0.0, 1.0], [100.0, 103.0]]))
+    square = 101.0**2  # of the rows; what is left is ±0.5 again, its mean square 1
+    assert found.rows_low == pytest.approx(math.sqrt((square - 647.789) / (2 * 5.023886)), rel=1e-4)
+    assert found.rows_high == pytest.approx(
+        math.sqrt((square - 1 / 647.789) / (2 * 0.000982069)), rel=1e-4
+    )
+    assert found.columns_low == 0
+    assert found.columns_high == pytest.approx(
+        math.sqrt((4 - 1 / 647.789) / (2 * 0.000982069)), rel=1e-4
+    )
+
+
 def test_without_columns_it_is_the_one_way_test():
     """Columns shifted by anything leave the rows' component alone."""
     rng = np.random.default_rng(0)

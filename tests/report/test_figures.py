@@ -8,6 +8,7 @@ import pytest
 
 from tests.report.synthetic import context_of
 from unskew.evaluation.significance import mean_interval
+from unskew.models.summary import LayerRow
 from unskew.report.compared import compare
 from unskew.report.figures import style
 from unskew.report.figures.counts import class_counts
@@ -20,7 +21,7 @@ from unskew.report.sections.comparisons import pair_forest
 
 
 def layer(kind, *shape):
-    return {"name": "x", "kind": kind, "output_shape": shape, "parameters": 0, "multiply_adds": 0}
+    return LayerRow("x", kind, shape, parameters=0, multiply_adds=0)
 
 
 def test_thinned_keeps_the_mean_and_short_runs():

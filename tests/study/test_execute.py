@@ -51,7 +51,7 @@ def test_results_read_back_are_the_rows(finished):
         for run in arm.runs.values():
             assert accuracy[run.outcome.run_id] == run.figure("accuracy")
     assert set(results.validation) == {"wd0", "wd1e-3"}
-    assert results.data["skews"]["step-0to2-keep0.2"]["train"][0] == 12
+    assert results.data.skews["step-0to2-keep0.2"].train[0] == 12
 
 
 def test_running_again_trains_nothing_and_more_seeds_add_to_it(finished, tiny, tmp_path, data):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -68,6 +68,15 @@ class Evaluation:
     classwise_ece: float
     auroc: tuple[float | None, ...]
 
+    def __post_init__(self) -> None:
+        """Raise a ValueError unless there is one figure a class: a file may have been edited."""
+        by_class = (
+            self.train_counts, self.support, self.confusion, *self.confusion, self.class_accuracy,
+            self.precision, self.f1, self.auroc,
+        )  # fmt: skip
+        if any(len(figures) != len(self.class_names) for figures in by_class):
+            raise ValueError(f"there are {len(self.class_names)} classes: give figures of each")
+
     @property
     def mean_auroc(self) -> float | None:
         """Mean of the classes' areas that are defined; None if none is."""
@@ -94,22 +103,12 @@ class Evaluation:
         return accuracy_under_prior(np.array(self.confusion), np.asarray(prior, dtype=np.float64))
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, as `from_dict` takes them."""
+        """Plain values by the names of the fields."""
         return asdict(self)
 
     def to_json(self) -> str:
         """One JSON object."""
         return json.dumps(self.to_dict(), ensure_ascii=False)
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Evaluation:
-        """The inverse of `to_dict`; lists become tuples."""
-        return cls(**{f.name: _frozen(values[f.name]) for f in fields(cls)})
-
-    @classmethod
-    def from_json(cls, text: str) -> Evaluation:
-        """The inverse of `to_json`."""
-        return cls.from_dict(json.loads(text))
 
 
 def evaluate_logits(
@@ -196,7 +195,3 @@ def _check(
 
 def _optional(values: NDArray[np.float64]) -> tuple[float | None, ...]:
     return tuple(None if np.isnan(value) else float(value) for value in values)
-
-
-def _frozen(value: Any) -> Any:
-    return tuple(_frozen(item) for item in value) if isinstance(value, list | tuple) else value

@@ -82,21 +82,19 @@ def _component(
     repeats: figures that each of its levels is a mean of.
     rest, freedom: the mean square that remains, and its degrees of freedom.
     """
+    if not square:
+        return 0.0, 0.0, 0.0, 1.0
     tail = (1 - CONFIDENCE) / 2
-    if rest == 0:  # nothing but this factor
-        ratio, low, high, p = math.inf, 1.0, 1.0, 0.0 if square else 1.0
-    else:
-        ratio = square / rest
-        low = 1 - f.isf(tail, own, freedom) / ratio if ratio else 0.0
-        high = 1 - f.ppf(tail, own, freedom) / ratio if ratio else 0.0
-        p = float(f.sf(ratio, own, freedom))
+    ratio = square / rest if rest else math.inf
+    low = 1 - f.isf(tail, own, freedom) / ratio
+    high = 1 - f.ppf(tail, own, freedom) / ratio
 
     def deviation(share: float, divisor: float) -> float:
         return math.sqrt(max(share, 0.0) * square / (repeats * divisor))
 
     return (
-        deviation(1 - 1 / ratio if ratio else 0.0, 1.0),
+        deviation(1 - 1 / ratio, 1.0),
         deviation(low, chi2.isf(tail, own) / own),
         deviation(high, chi2.ppf(tail, own) / own),
-        p,
+        float(f.sf(ratio, own, freedom)),
     )

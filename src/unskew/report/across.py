@@ -69,7 +69,7 @@ def rank_studies(
     labels = _labels(folders, studies)
     places = [
         Place(_label(label, pattern, len(set(arms))), RankedBlock(arms=pattern), study.arms,
-              study.data["fingerprint"])
+              study.data.fingerprint)
         for label, study in zip(labels, studies, strict=True)
         for pattern in dict.fromkeys(arms)
     ]  # fmt: skip
@@ -87,7 +87,7 @@ def rank_studies(
 
 def _labels(folders: Sequence[Path], studies: Sequence[StudyResults]) -> list[str]:
     """The data set's name, and the folder's where two have one name."""
-    names = [str(study.data["name"]) for study in studies]
+    names = [study.data.name for study in studies]
     count = Counter(names)
     return [
         name if count[name] == 1 else f"{name} ({folder})"

@@ -99,7 +99,7 @@ def _lead(context: Context) -> tuple[Block, ...]:
     summary = words(
         "lead.summary",
         runs=total - results.missing,
-        data=results.data["name"],
+        data=results.data.name,
         arms=len(results.arms),
         seeds=words.seeds(results.planned),
     )

@@ -64,7 +64,7 @@ class Ranked:
 
 def rank_all(results: StudyResults) -> list[Ranked]:
     """Every ranking of the study."""
-    names, data = results.study.names, results.data["fingerprint"]
+    names, data = results.study.names, results.data.fingerprint
 
     def outcome(ranking: Ranking) -> Ranked:
         places = [

@@ -13,6 +13,7 @@ from unskew.report.figures.style import styled
 from unskew.report.page import Page
 from unskew.report.sections.rankings import ranking_blocks
 from unskew.report.write import write_document
+from unskew.study.spec import STUDY
 
 STEM = "ranking"
 
@@ -30,7 +31,7 @@ def write_ranking(across: Across, out: Path, form: str = "html", language: str =
     ------
     UserError: the folder is a study's or cannot be written; form or language is unknown.
     """
-    if (out / "study.toml").exists():
+    if (out / STUDY).exists():
         raise UserError(f"{out} is a study's folder: choose another one with --out")
     page = Page(Words(language), out / "figures")
     with styled():
@@ -63,8 +64,8 @@ def _studies(page: Page, across: Across) -> Table:
         rows.append(
             (
                 str(folder),
-                str(study.data["name"]),
-                f"{len(study.data['class_names']):,}",
+                study.data.name,
+                f"{len(study.data.class_names):,}",
                 f"{len(study.arms):,}",
                 f"{study.planned:,}",
                 f"{total - study.missing:,} / {total:,}",

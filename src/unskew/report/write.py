@@ -14,7 +14,7 @@ from unskew.report.html import to_html
 from unskew.report.markdown import to_markdown
 from unskew.report.page import Page
 from unskew.study.results import load_results
-from unskew.training.run import write_whole
+from unskew.training.files import write_whole
 
 FORMATS = ("html", "md")
 

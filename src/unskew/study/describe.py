@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,24 +14,66 @@ from unskew.data.batches import View
 from unskew.data.imageset import Splits
 from unskew.data.skew import describe_skew
 from unskew.models.registry import build, description
-from unskew.models.summary import summarise
+from unskew.models.summary import LayerRow, summarise
 from unskew.study.plan import PlannedRun
+from unskew.training.files import write_whole
 from unskew.training.recipe import Recipe
-from unskew.training.run import write_whole
 from unskew.training.shown import select
 
 SAMPLES = 8
 """Images of each class that a report shows, before and after each skew."""
 
+DATA, MODELS, SAMPLE_IMAGES = "data.json", "models.json", "samples.safetensors"
+
+
+@dataclass(frozen=True)
+class SkewCounts:
+    """Images of each class under one skew, (K,)."""
+
+    train: tuple[int, ...]
+    test: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class DataFacts:
+    """data.json: what a report says of the data.
+
+    Attributes
+    ----------
+    notes: what was noticed when they were opened.
+    image_shape: height, width and channels.
+    skews: by the skew's short name.
+    """
+
+    name: str
+    fingerprint: str
+    notes: tuple[str, ...]
+    class_names: tuple[str, ...]
+    image_shape: tuple[int, int, int]
+    skews: dict[str, SkewCounts]
+
+    def __post_init__(self) -> None:
+        """Raise a ValueError unless there is one count a class: a file may have been edited."""
+        for counts in self.skews.values():
+            if {len(counts.train), len(counts.test)} != {len(self.class_names)}:
+                raise ValueError(f"there are {len(self.class_names)} classes: count each")
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """One network of models.json: a description, and its layers in their order."""
+
+    description: str
+    layers: tuple[LayerRow, ...]
+
 
 def describe(out: Path, runs: list[PlannedRun], splits: Splits) -> None:
     """Write data.json, samples.safetensors and models.json into the study's folder.
 
-    - data.json: name, fingerprint, notes, class names, image size, and for each skew the
-      training and test images of every class.
-    - samples.safetensors: for each skew uint8 (K, SAMPLES, H, W, 3); where a class has fewer
+    - data.json: `DataFacts`.
+    - samples.safetensors: by skew uint8 (K, SAMPLES, H, W, 3); where a class has fewer
       images, the rest is 0 and the count in data.json tells.
-    - models.json: for each model with its options a description and its layers.
+    - models.json: `ModelFacts` by model with its options.
     """
     recipes = [run.recipe for run in runs if not run.for_choice]
     skews: dict[str, Recipe] = {}
@@ -40,21 +82,22 @@ def describe(out: Path, runs: list[PlannedRun], splits: Splits) -> None:
     counts, samples = {}, {}
     for name, recipe in skews.items():
         shown = select(recipe, splits)
-        counts[name] = {
-            "train": shown.train.counts().tolist(), "test": shown.judged.counts().tolist()
-        }  # fmt: skip
+        counts[name] = SkewCounts(
+            tuple(shown.train.counts().tolist()), tuple(shown.judged.counts().tolist())
+        )
         samples[name] = _samples(shown.train)
-    data = {
-        "name": splits.name,
-        "fingerprint": splits.fingerprint,
-        "notes": list(splits.notes),
-        "class_names": list(splits.train.class_names),
-        "image_shape": list(splits.train.image_shape),
-        "skews": counts,
-    }
-    write_whole(out / "data.json", json.dumps(data, ensure_ascii=False, indent=2))
-    save_file(samples, out / "samples.safetensors")
-    write_whole(out / "models.json", json.dumps(_models(recipes, splits), ensure_ascii=False))
+    data = DataFacts(
+        name=splits.name,
+        fingerprint=splits.fingerprint,
+        notes=tuple(splits.notes),
+        class_names=splits.train.class_names,
+        image_shape=splits.train.image_shape,
+        skews=counts,
+    )
+    write_whole(out / DATA, json.dumps(asdict(data), ensure_ascii=False, indent=2))
+    save_file(samples, out / SAMPLE_IMAGES)
+    models = {name: asdict(model) for name, model in _models(recipes, splits).items()}
+    write_whole(out / MODELS, json.dumps(models, ensure_ascii=False))
 
 
 def _samples(view: View) -> NDArray[np.uint8]:
@@ -66,16 +109,14 @@ def _samples(view: View) -> NDArray[np.uint8]:
     return grid
 
 
-def _models(recipes: list[Recipe], splits: Splits) -> dict[str, object]:
-    models: dict[str, object] = {}
+def _models(recipes: list[Recipe], splits: Splits) -> dict[str, ModelFacts]:
+    models: dict[str, ModelFacts] = {}
     for recipe in recipes:
         options = ",".join(f"{k}={v}" for k, v in recipe.model_options.items())
         name = f"{recipe.model}({options})" if options else recipe.model
         if name not in models:
             shape = splits.train.image_shape
             network = build(recipe.model, splits.train.num_classes, shape[0], recipe.model_options)
-            models[name] = {
-                "description": description(recipe.model),
-                "layers": [asdict(row) for row in summarise(network, shape)],
-            }
+            layers = tuple(summarise(network, shape))
+            models[name] = ModelFacts(description(recipe.model), layers)
     return models

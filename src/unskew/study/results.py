@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,13 +13,17 @@ from safetensors.numpy import load_file
 
 from unskew.errors import UserError
 from unskew.evaluation.evaluation import Evaluation
+from unskew.study.describe import DATA, MODELS, SAMPLE_IMAGES, DataFacts, ModelFacts
 from unskew.study.parts import Arm, Confirmation
 from unskew.study.plan import plan, plan_second_stage
 from unskew.study.shortlist import Shortlist, adjusted_logits, evaluate_half, load_shortlists
-from unskew.study.spec import Study
+from unskew.study.spec import STUDY, Study
+from unskew.training.files import RUN_AGAIN, read_json, reading
 from unskew.training.history import History
 from unskew.training.recipe import Recipe
 from unskew.training.run import FINISHED, RunOutcome, load_evaluation, load_outcome
+
+RUN_STUDY = "run the study again, which writes it anew and trains nothing that is done"
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,7 @@ class StudyResults:
     study: as it was run.
     arms: by name, in the study's order.
     validation: the same arms' runs that were judged on held-out training images.
-    data: data.json; models: models.json.
+    data, models: what they are, models by name with their options.
     samples: images by skew, uint8 (K, n, H, W, 3).
     second_stages: those whose first stage is over, in the study's order.
     planned: runs per arm that the study asks for.
@@ -127,8 +129,8 @@ class StudyResults:
     study: Study
     arms: dict[str, ArmResults]
     validation: dict[str, ArmResults]
-    data: dict[str, Any]
-    models: dict[str, Any]
+    data: DataFacts
+    models: dict[str, ModelFacts]
     samples: dict[str, NDArray[np.uint8]]
     second_stages: tuple[SecondStage, ...] = ()
 
@@ -151,27 +153,28 @@ def load_results(out: Path) -> StudyResults:
     ------
     UserError: the folder is no study's, or a file of it is damaged.
     """
-    try:
-        study = Study.from_toml((out / "study.toml").read_text("utf-8"), str(out / "study.toml"))
-        data = json.loads((out / "data.json").read_text("utf-8"))
-        models = json.loads((out / "models.json").read_text("utf-8"))
-        samples = load_file(out / "samples.safetensors")
-    except FileNotFoundError as error:
-        raise UserError(
-            f"{out} is no study's folder (it has no {Path(str(error.filename)).name}): "
-            "name the folder that `unskew study` wrote"
-        ) from None
-    except (OSError, ValueError) as error:
-        raise UserError(f"a file in {out} is damaged ({error}): run the study again") from None
+    for name in (STUDY, DATA, MODELS, SAMPLE_IMAGES):
+        if not (out / name).exists():
+            raise UserError(
+                f"{out} is no study's folder (it has no {name}): "
+                "name the folder that `unskew study` wrote"
+            )
+    study = Study.of_folder(out)
+    data = read_json(out / DATA, DataFacts, RUN_STUDY)
+    models = read_json(out / MODELS, dict[str, ModelFacts], RUN_STUDY)
+    samples = _samples(out / SAMPLE_IMAGES, data)
     arms = study.expanded_arms()
     results: dict[str, dict[int, RunResult]] = {name: {} for name in arms}
     validation: dict[str, dict[int, RunResult]] = {name: {} for name in arms}
-    for run in plan(study, study.seeds, data["fingerprint"]):
+    for run in plan(study, study.seeds, data.fingerprint):
         found = _load_run(out / "runs" / run.recipe.run_id, run.recipe)
         if found is not None:
             for name in run.arms:
                 table = validation if run.for_choice else results
                 table[name][run.recipe.seed] = found
+    for table in (results, validation):
+        for runs in table.values():
+            _check_lengths(runs)
     return StudyResults(
         study=study,
         arms={name: ArmResults(arm, results[name]) for name, arm in arms.items()},
@@ -182,7 +185,7 @@ def load_results(out: Path) -> StudyResults:
         data=data,
         models=models,
         samples=samples,
-        second_stages=_second_stages(out, study, data["fingerprint"]),
+        second_stages=_second_stages(out, study, data.fingerprint),
     )  # fmt: skip
 
 
@@ -214,4 +217,35 @@ def _load_run(
     if outcome is None:
         return None
     evaluation = judge(folder) if outcome.outcome == FINISHED else None
-    return RunResult(recipe, outcome, History.load(folder), evaluation, folder)
+    history = History.load(folder)
+    if evaluation is not None:
+        history.check_finished(folder)
+    return RunResult(recipe, outcome, history, evaluation, folder)
+
+
+def _check_lengths(runs: dict[int, RunResult]) -> None:
+    """An arm's finished runs have as many steps and epochs each; one with fewer has lost some."""
+    finished = [run for run in runs.values() if run.evaluation is not None]
+    for name, length in (("losses.csv", _steps), ("history.csv", _epochs)):
+        longest = max(map(length, finished), default=0)
+        for run in finished:
+            if length(run) < longest:
+                raise UserError(f"{run.folder / name} is damaged, its end is missing: {RUN_AGAIN}")
+
+
+def _steps(run: RunResult) -> int:
+    return len(run.history.losses)
+
+
+def _epochs(run: RunResult) -> int:
+    return len(run.history.epochs)
+
+
+def _samples(path: Path, data: DataFacts) -> dict[str, NDArray[np.uint8]]:
+    with reading(path, RUN_STUDY):
+        samples = load_file(path)
+        wanted = (len(data.class_names), *data.image_shape)
+        for images in samples.values():
+            if images.dtype != np.uint8 or (images.shape[:1] + images.shape[2:]) != wanted:
+                raise ValueError(f"images must be uint8 {wanted}")
+    return samples

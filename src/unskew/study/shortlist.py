@@ -10,7 +10,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from unskew.data.split import stratified_split
@@ -18,13 +17,17 @@ from unskew.errors import UserError
 from unskew.evaluation.evaluation import Evaluation, evaluate_logits
 from unskew.study.parts import Confirmation
 from unskew.study.plan import PlannedRun
-from unskew.training.run import FINISHED, load_evaluation, load_outcome, write_whole
+from unskew.training.files import RUN_AGAIN, read_json, reading, write_whole
+from unskew.training.run import FINISHED, load_evaluation, load_outcome
 
 Half = Literal["screening", "confirmation"]
 """The half of the test images that the first stage is ranked by, and the other one."""
 
 SPLIT_SEED = 0
 """Divides the test images; the same halves for every study of the same data."""
+
+
+SHORTLISTS = "shortlists.json"
 
 
 @dataclass(frozen=True)
@@ -128,7 +131,7 @@ def evaluate_half(folder: Path, half: Half) -> Evaluation:
 def save_shortlists(out: Path, shortlists: dict[str, Shortlist]) -> None:
     """Write shortlists.json, by the names of the second stages."""
     values = {name: asdict(shortlist) for name, shortlist in shortlists.items()}
-    write_whole(out / "shortlists.json", json.dumps(values, ensure_ascii=False, indent=2))
+    write_whole(out / SHORTLISTS, json.dumps(values, ensure_ascii=False, indent=2))
 
 
 def load_shortlists(out: Path) -> dict[str, Shortlist]:
@@ -138,20 +141,9 @@ def load_shortlists(out: Path) -> dict[str, Shortlist]:
     ------
     UserError: the file is damaged.
     """
-    path = out / "shortlists.json"
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-        return {
-            name: Shortlist(
-                tuple(fields["arms"]), fields["ranking"], fields["baseline"], fields["same_as"],
-                tuple(fields["left_out"]), tuple(fields["seeds"]),
-            )
-            for name, fields in values.items()
-        }  # fmt: skip
-    except FileNotFoundError:
-        return {}
-    except (ValueError, TypeError, KeyError, AttributeError):
-        raise UserError(f"{path} is damaged: delete it and run the study again") from None
+    path = out / SHORTLISTS
+    mend = "delete it and run the study again"
+    return read_json(path, dict[str, Shortlist], mend) if path.exists() else {}
 
 
 def adjusted_logits(folder: Path) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
@@ -162,13 +154,13 @@ def adjusted_logits(folder: Path) -> tuple[NDArray[np.float32], NDArray[np.int64
     UserError: the file is missing or damaged.
     """
     path = folder / "logits.safetensors"
-    try:
+    with reading(path, RUN_AGAIN):
         tensors = load_file(path)
         logits, labels = tensors["logits"], tensors["labels"]
-    except (OSError, KeyError, SafetensorError) as error:
-        raise UserError(
-            f"{path} is damaged ({error}): delete its folder and run the study again"
-        ) from None
+        if logits.ndim != 2 or labels.shape != logits.shape[:1] or not np.isfinite(logits).all():
+            raise ValueError("logits must be finite, one row a label")
+        if labels.min() < 0 or labels.max() >= logits.shape[1]:
+            raise ValueError("labels must be classes")
     if "scale" in tensors:
         logits = logits * tensors["scale"] + tensors["shift"]
     return logits, labels

@@ -12,7 +12,11 @@ from pydantic import ValidationError
 from unskew.errors import UserError
 from unskew.study.outline import Outline
 from unskew.study.parts import Comparison, Interaction, Ranking
+from unskew.training.files import reading
 from unskew.training.recipe import explain_validation
+
+STUDY = "study.toml"
+"""A study in the folder that it writes."""
 
 
 class Study(Outline):
@@ -146,6 +150,19 @@ class Study(Outline):
             raise UserError(f"{where}: {explain_validation(error)}") from None
         except UserError as error:
             raise UserError(f"{where}: {error}") from None
+
+    @classmethod
+    def of_folder(cls, out: Path) -> Study:
+        """The study that the folder `out` was written by.
+
+        Raises
+        ------
+        UserError: its file is missing, damaged or wrong.
+        """
+        path = out / STUDY
+        with reading(path, "name another folder, or put the file back"):
+            text = path.read_text(encoding="utf-8")
+        return cls.from_toml(text, str(path))
 
     @classmethod
     def load(cls, name: str) -> Study:

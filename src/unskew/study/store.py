@@ -12,10 +12,11 @@ from unskew.errors import UserError
 from unskew.evaluation.evaluation import Evaluation
 from unskew.study.plan import PlannedRun
 from unskew.study.shortlist import evaluate_half
-from unskew.study.spec import Study
+from unskew.study.spec import STUDY, Study
+from unskew.training.files import write_whole
 from unskew.training.history import History
 from unskew.training.recipe import Recipe
-from unskew.training.run import FINISHED, load_evaluation, load_outcome, write_whole
+from unskew.training.run import FINISHED, load_evaluation, load_outcome
 
 FIGURES = (
     "accuracy", "balanced_accuracy", "minority_accuracy", "majority_accuracy",
@@ -43,18 +44,15 @@ class Store:
 
     def __init__(self, out: Path, study: Study) -> None:
         self.out = out
-        path = out / "study.toml"
-        if path.exists():
-            _refuse_another(
-                out, Study.from_toml(path.read_text(encoding="utf-8"), str(path)), study
-            )
+        if (out / STUDY).exists():
+            _refuse_another(out, Study.of_folder(out), study)
         elif out.exists() and any(out.iterdir()):
             raise UserError(
                 f"{out} holds files that are no study's: name an empty or new folder with --out"
             )
         try:
             out.mkdir(parents=True, exist_ok=True)
-            write_whole(path, study.to_toml())
+            write_whole(out / STUDY, study.to_toml())
         except OSError as error:
             raise UserError(f"cannot write the study's folder {out}: {error.strerror}") from None
 

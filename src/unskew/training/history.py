@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import asdict, dataclass, field, fields
+import math
+from collections.abc import Iterator
+from dataclasses import asdict, astuple, dataclass, field, fields
 from pathlib import Path
+from typing import TextIO
+
+from unskew.training.files import RUN_AGAIN, reading
 
 
 @dataclass(frozen=True)
@@ -61,16 +66,47 @@ class History:
 
     @classmethod
     def load(cls, folder: Path) -> History:
-        """Read what `save` wrote."""
-        with (folder / "history.csv").open(newline="", encoding="utf-8") as file:
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        UserError: a file is missing or damaged.
+        """
+        path = folder / "history.csv"
+        with reading(path, RUN_AGAIN), path.open(newline="", encoding="utf-8") as file:
             epochs = [
                 EpochRecord(
                     int(row["epoch"]),
                     row["stage"],
                     *(float(row[f.name]) for f in fields(EpochRecord)[2:]),
                 )
-                for row in csv.DictReader(file)
+                for row in _rows(file, [f.name for f in fields(EpochRecord)])
             ]
-        with (folder / "losses.csv").open(newline="", encoding="utf-8") as file:
-            losses = [float(row["loss"]) for row in csv.DictReader(file)]
+        path = folder / "losses.csv"
+        with reading(path, RUN_AGAIN), path.open(newline="", encoding="utf-8") as file:
+            losses = [float(row["loss"]) for row in _rows(file, ["step", "loss"])]
+            if not losses:  # what has diverged has losses, if no whole epoch
+                raise ValueError("no step")
         return cls(losses, epochs)
+
+    def check_finished(self, folder: Path) -> None:
+        """Whether what `load` read can be that of a run that came to its end.
+
+        Raises
+        ------
+        UserError: there is no epoch, or a figure is not finite.
+        """
+        with reading(folder / "history.csv", RUN_AGAIN):
+            figures = [value for record in self.epochs for value in astuple(record)[2:]]
+            if not figures or not all(map(math.isfinite, figures)):
+                raise ValueError("no epoch, or a figure that is not finite")
+        with reading(folder / "losses.csv", RUN_AGAIN):
+            if not all(map(math.isfinite, self.losses)):
+                raise ValueError("a loss is not finite")
+
+
+def _rows(file: TextIO, header: list[str]) -> Iterator[dict[str, str]]:
+    reader = csv.DictReader(file)
+    if reader.fieldnames != header:
+        raise ValueError(f"the first row is not {header}")
+    yield from reader

@@ -21,6 +21,7 @@ from unskew.remedies.base import HeldOut
 from unskew.training.checkpoint import load_state, save_state
 from unskew.training.divergence import Diverged
 from unskew.training.events import Event, RunEnded
+from unskew.training.files import RUN_AGAIN, read_json, write_whole
 from unskew.training.predict import predict_logits
 from unskew.training.recipe import Recipe
 from unskew.training.trainer import Trainer
@@ -188,18 +189,17 @@ def load_outcome(folder: Path) -> RunOutcome | None:
     UserError: its run.json is damaged.
     """
     path = folder / "run.json"
-    try:
-        fields = json.loads(path.read_text(encoding="utf-8"))
-        return RunOutcome(**{**fields, "mean": tuple(fields["mean"]), "std": tuple(fields["std"])})
-    except FileNotFoundError:
-        return None
-    except (ValueError, TypeError, KeyError):
-        raise UserError(f"{path} is damaged: delete its folder to run it again") from None
+    return read_json(path, RunOutcome, RUN_AGAIN) if path.exists() else None
 
 
 def load_evaluation(folder: Path) -> Evaluation:
-    """The evaluation of a finished run."""
-    return Evaluation.from_json((folder / "evaluation.json").read_text(encoding="utf-8"))
+    """The evaluation of a finished run.
+
+    Raises
+    ------
+    UserError: its evaluation.json is missing or damaged.
+    """
+    return read_json(folder / "evaluation.json", Evaluation, RUN_AGAIN)
 
 
 def _judge(trainer: Trainer, splits: Splits, folder: Path) -> str:
@@ -254,10 +254,3 @@ def _outcome(trainer: Trainer, outcome: str, message: str, started: datetime) ->
         std=tuple(float(value) for value in trainer.std),
         kernels=trainer.kernels,
     )
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a text file so that a kill leaves the old one or the new one, never half of it."""
-    scratch = path.with_name(path.name + ".part")
-    scratch.write_text(text, encoding="utf-8")
-    scratch.replace(path)

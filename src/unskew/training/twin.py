@@ -7,6 +7,7 @@ from pathlib import Path
 from safetensors.torch import load_file
 
 from unskew.remedies.registry import make_remedy, trained_part
+from unskew.training.files import RUN_AGAIN, reading
 from unskew.training.history import History
 from unskew.training.recipe import Recipe
 from unskew.training.trainer import Trainer
@@ -30,8 +31,14 @@ def training_twin(recipe: Recipe) -> Recipe | None:
 
 
 def adopt(trainer: Trainer, folder: Path) -> None:
-    """Give a trainer the history, and the weights if there are any, of its twin's folder."""
+    """Give a trainer the history, and the weights if there are any, of its twin's folder.
+
+    Raises
+    ------
+    UserError: a file of the folder is damaged.
+    """
     trainer.state.history = History.load(folder)
     weights = folder / "model.safetensors"
     if weights.exists():
-        trainer.state.network.load_state_dict(load_file(weights))
+        with reading(weights, RUN_AGAIN):
+            trainer.state.network.load_state_dict(load_file(weights))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -11,7 +13,7 @@ from unskew.study.results import ArmResults
 
 
 def class_accuracy(
-    class_names: list[str], arms: dict[str, ArmResults], counts: list[int], axis: str
+    class_names: Sequence[str], arms: dict[str, ArmResults], counts: Sequence[int], axis: str
 ) -> Figure:
     """Dots per class and arm: mean over seeds, bars from the worst seed to the best.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -12,7 +14,7 @@ NUMBERED = 12
 """Classes up to which every cell carries its number."""
 
 
-def confusion_matrices(class_names: list[str], arms: dict[str, ArmResults]) -> Figure:
+def confusion_matrices(class_names: Sequence[str], arms: dict[str, ArmResults]) -> Figure:
     """Row percentages, mean over seeds; two matrices a row.
 
     Parameters

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -11,7 +13,7 @@ NAMED = 40
 """Classes up to which each has a bar with its name and number; more are drawn as an outline."""
 
 
-def class_counts(class_names: list[str], counts: dict[str, list[int]]) -> Figure:
+def class_counts(class_names: Sequence[str], counts: Mapping[str, Sequence[int]]) -> Figure:
     """Bars per class, one panel for each training set, on a common scale.
 
     Parameters
@@ -39,7 +41,7 @@ def class_counts(class_names: list[str], counts: dict[str, list[int]]) -> Figure
     return figure
 
 
-def _bars(ax: Axes, names: list[str], values: list[int], tint: str, largest: int) -> None:
+def _bars(ax: Axes, names: Sequence[str], values: Sequence[int], tint: str, largest: int) -> None:
     ax.barh(names, values, color=tint, height=0.72, alpha=0.85)
     for row, value in enumerate(values):
         ax.text(value + largest * 0.02, row, f"{value:,}", va="center", fontsize=8)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from unskew.models.summary import LayerRow
 from unskew.report.figures.style import INK, WIDTH, colour, new_figure
 
 MERGED = {
@@ -24,7 +25,7 @@ MOST = 16
 Stage = tuple[str, tuple[int, ...]]
 
 
-def stages(layers: list[dict[str, Any]]) -> list[Stage]:
+def stages(layers: Sequence[LayerRow]) -> list[Stage]:
     """(kind, output shape) of the layers that are drawn.
 
     A kind carries the layers that follow it without a block of their own, "Conv2d 3×3 BN ReLU",
@@ -32,7 +33,7 @@ def stages(layers: list[dict[str, Any]]) -> list[Stage]:
     """
     drawn: list[Stage] = []
     for layer in layers:
-        kind, shape = layer["kind"], tuple(layer["output_shape"])
+        kind, shape = layer.kind, layer.output_shape
         if kind not in MERGED:
             drawn.append((kind, shape))
         elif drawn and MERGED[kind]:
@@ -40,7 +41,7 @@ def stages(layers: list[dict[str, Any]]) -> list[Stage]:
     return drawn if len(drawn) <= MOST else _without_repeats(drawn)
 
 
-def network_diagram(layers: list[dict[str, Any]], image_shape: list[int], image: str) -> Figure:
+def network_diagram(layers: Sequence[LayerRow], image_shape: Sequence[int], image: str) -> Figure:
     """Blocks from the image to the outputs; height by size, width by channels.
 
     Parameters

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
@@ -14,9 +16,9 @@ GAP = 2
 
 
 def sample_grid(
-    class_names: list[str],
+    class_names: Sequence[str],
     samples: dict[str, NDArray[np.uint8]],
-    counts: dict[str, list[int]],
+    counts: Mapping[str, Sequence[int]],
 ) -> Figure:
     """One panel for each training set, one row a class, tiles in proportion to its images.
 

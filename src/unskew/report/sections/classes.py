@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from statistics import fmean
 
 from unskew.evaluation.groups import FEW, MANY
@@ -19,7 +20,7 @@ MOST_CLASSES, MOST_COLUMNS = 40, 12
 def classes_section(context: Context) -> Section:
     """Recall by class, a figure for each network; recalls and precisions; the groups' means."""
     words, blocks = context.words, list[Block]()
-    names = context.results.data["class_names"]
+    names = context.results.data.class_names
     if len(names) <= MOST_CLASSES:
         for model, arms in context.groups().items():
             shown = telling(context, arms)
@@ -44,7 +45,7 @@ def classes_section(context: Context) -> Section:
     return Section(words("section.classes"), tuple(blocks), "classes")
 
 
-def _table(context: Context, names: list[str], figure: str, caption: str) -> Table:
+def _table(context: Context, names: Sequence[str], figure: str, caption: str) -> Table:
     """A figure of each class, "class_accuracy" or "precision": mean over the seeds."""
     rows = []
     for label, arm in context.finished().items():
@@ -110,7 +111,7 @@ def confusion_section(context: Context) -> Section:
         context.finished(list(dict.fromkeys(n for pair in c.pairs for n in pair))) for c in compared
     ]
     arms = next((family for family in families if family), context.finished())
-    names = context.results.data["class_names"]
+    names = context.results.data.class_names
     if not arms:
         return Section(words("section.confusion"), ())
     in_order = {label: arm for label, arm in context.finished().items() if label in arms}

@@ -27,7 +27,7 @@ def skew_label(context: Context, slug: str) -> str:
         return words("data.full")
     if isinstance(found, ExponentialSkew):
         return words("words.exponential", ratio=f"{found.imbalance_ratio:g}")
-    names = [context.results.data["class_names"][k] for k in found.classes]
+    names = [context.results.data.class_names[k] for k in found.classes]
     in_a_row = list(found.classes) == list(range(found.classes[0], found.classes[-1] + 1))
     few = len(names) <= 3
     listed = ", ".join(names) if few else f"{names[0]} … {names[-1]}"
@@ -39,11 +39,11 @@ def skew_label(context: Context, slug: str) -> str:
 def data_section(context: Context) -> Section:
     """How many images of each class there are, and what they look like."""
     words, data = context.words, context.results.data
-    sets = {skew_label(context, skew): found for skew, found in data["skews"].items()}
-    counts = {label: found["train"] for label, found in sets.items()}
-    tests = {tuple(found["test"]) for found in sets.values()}
-    names = data["class_names"]
-    blocks: list[Block] = [Paragraph(note, note=True) for note in data["notes"]]
+    sets = {skew_label(context, skew): found for skew, found in data.skews.items()}
+    counts = {label: found.train for label, found in sets.items()}
+    tests = {found.test for found in sets.values()}
+    names = data.class_names
+    blocks: list[Block] = [Paragraph(note, note=True) for note in data.notes]
     if len(tests) > 1:
         blocks.append(Paragraph(words("data.test_skewed")))
     blocks += _few_tested(context, max(tests, key=sum))
@@ -57,7 +57,7 @@ def data_section(context: Context) -> Section:
         )
     )
     found = context.results.samples
-    ordered = {skew_label(context, skew): found[skew] for skew in data["skews"] if skew in found}
+    ordered = {skew_label(context, skew): found[skew] for skew in data.skews if skew in found}
     blocks.append(
         context.draw(
             "samples",
@@ -78,7 +78,7 @@ def data_section(context: Context) -> Section:
 
 def _few_tested(context: Context, tested: tuple[int, ...]) -> list[Block]:
     """Classes whose accuracy goes in large steps."""
-    names = context.results.data["class_names"]
+    names = context.results.data.class_names
     few = {name: n for name, n in zip(names, tested, strict=True) if 0 < n < FEW_TESTED}
     if not few:
         return []

@@ -33,7 +33,7 @@ def published_section(context: Context, published: Published, choices: list[Chos
             )
         )
     blocks: list[Block] = []
-    measured = results.data["name"]
+    measured = results.data.name
     if rows:
         header = tuple(words("published.header").split("|"))
         caption = words("published.caption", source=published.source, data=measured)
@@ -49,7 +49,7 @@ def published_section(context: Context, published: Published, choices: list[Chos
 
 def other_data(context: Context, published: Published) -> list[Block]:
     """A note where what was published and what was measured are on different images."""
-    measured = context.results.data["name"]
+    measured = context.results.data.name
     if not published.data or _plain(published.data) == _plain(measured):
         return []
     text = context.words("published.other_data", published=published.data, measured=measured)

@@ -1,0 +1,75 @@
+"""A run's and a study's files: written whole, and read as if anything had happened to them."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter
+from safetensors import SafetensorError
+
+from unskew.errors import UserError
+
+Kind = TypeVar("Kind")
+
+RUN_AGAIN = "delete its folder and run the study again"
+"""How a damaged file of a run is mended: the rest of the study stays."""
+
+_ADAPTERS: dict[Any, TypeAdapter[Any]] = {}
+"""One a kind, because making one takes longer than using it."""
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a text file so that a kill leaves the old one or the new one, never half of it."""
+    scratch = path.with_name(path.name + ".part")
+    scratch.write_text(text, encoding="utf-8")
+    scratch.replace(path)
+
+
+@contextmanager
+def reading(path: Path, mend: str) -> Iterator[None]:
+    """Whatever goes wrong inside is the file's fault, and is said in one sentence.
+
+    Parameters
+    ----------
+    mend: what the user can do about it.
+
+    Raises
+    ------
+    UserError: the file is missing, cannot be read or does not hold what it should.
+    """
+    try:
+        yield
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing: {mend}") from None
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from None
+    except (ValueError, TypeError, KeyError, RuntimeError, csv.Error, SafetensorError):
+        raise UserError(f"{path} is damaged: {mend}") from None
+
+
+def read_json(path: Path, kind: type[Kind], mend: str) -> Kind:
+    """A JSON file as a dataclass, or as a dictionary of some; every field has its type.
+
+    Raises
+    ------
+    UserError: as `reading`; a number that is not finite counts as damage.
+    """
+    with reading(path, mend):
+        text = path.read_text(encoding="utf-8")
+        values = json.loads(text, parse_float=_finite, parse_constant=_finite)
+        adapter = _ADAPTERS.get(kind) or _ADAPTERS.setdefault(kind, TypeAdapter(kind))
+        value: Kind = adapter.validate_python(values)
+        return value
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text} is not finite")
+    return value

@@ -1,0 +1,96 @@
+"""Whatever has happened to a file of a study, it is said in one sentence that names the file."""
+
+import random
+import shutil
+
+import pytest
+
+from unskew.errors import UserError
+from unskew.report.write import write_report
+from unskew.study.results import load_results
+from unskew.study.store import Store
+
+READ = ("study.toml", "data.json", "models.json", "samples.safetensors", "run.json",
+        "evaluation.json", "history.csv", "losses.csv")  # fmt: skip
+
+
+@pytest.fixture
+def out(finished, tmp_path):
+    return shutil.copytree(finished, tmp_path / "out")
+
+
+def garbled(data):
+    """The same bytes with some replaced."""
+    rng, changed = random.Random(0), bytearray(data)
+    for _ in range(max(1, len(changed) // 20)):
+        changed[rng.randrange(len(changed))] = rng.randrange(256)
+    return bytes(changed)
+
+
+DAMAGE = {
+    "emptied": lambda data: b"",
+    "zeros": lambda data: bytes(len(data)),
+    "a list": lambda data: b"[]",
+    "a number": lambda data: b"3",
+    "nested": lambda data: b"[" * 100_000,
+}
+"""What leaves nothing of a file."""
+
+SUBTLER = {
+    "cut": lambda data: data[: len(data) // 2],
+    "garbled": garbled,
+    "an object": lambda data: b"{}",
+    "infinite": lambda data: data.replace(b"0.", b"9e999"),
+}
+"""What may leave a file that can still be read."""
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+@pytest.mark.parametrize("name", READ)
+def test_a_damaged_file_is_named(out, name, damage):
+    path = next(out.rglob(name))
+    path.write_bytes(DAMAGE[damage](path.read_bytes()))
+    with pytest.raises(UserError, match=name) as told:
+        load_results(out)
+    assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize("damage", SUBTLER)
+@pytest.mark.parametrize("name", READ)
+def test_subtler_damage_is_named_where_it_is_seen(out, name, damage):
+    path = next(out.rglob(name))
+    path.write_bytes(SUBTLER[damage](path.read_bytes()))
+    said = ""
+    try:
+        write_report(out)
+    except UserError as error:
+        said = str(error)
+    assert not said or name in said
+    assert "\n" not in said
+
+
+@pytest.mark.parametrize("name", READ)
+def test_a_missing_file(out, name):
+    next(out.rglob(name)).unlink()
+    if name == "run.json":  # without it a run is not over yet
+        assert load_results(out).missing == 1
+        return
+    with pytest.raises(UserError, match=name):
+        load_results(out)
+
+
+@pytest.mark.parametrize("damage", ["emptied", "a list", "zeros"])
+def test_damaged_logits(out, damage):
+    for path in out.rglob("logits.safetensors"):
+        path.write_bytes(DAMAGE[damage](path.read_bytes()))
+    run = load_results(out).arms["full"].runs[0]
+    with pytest.raises(UserError, match=r"logits\.safetensors is damaged: delete its folder"):
+        run.logits()
+
+
+@pytest.mark.parametrize("damage", ["zeros", "a list"])
+def test_a_study_goes_on_over_no_damaged_file(out, tiny, damage):
+    path = out / "study.toml"
+    path.write_bytes(DAMAGE[damage](path.read_bytes()))
+    with pytest.raises(UserError, match=r"study\.toml"):
+        Store(out, tiny)
