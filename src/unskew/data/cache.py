@@ -23,6 +23,10 @@ VERSION = 1
 """Raised when the decoding changes, so that what older versions cached is built anew."""
 
 
+DAMAGE = (OSError, EOFError, ValueError, TypeError, KeyError, RecursionError)
+"""What reading a file raises that is not what was written."""
+
+
 def cache_folder(cache: Path | None = None) -> Path:
     """Where decoded images and downloads are kept: the argument, else UNSKEW_CACHE, else the
     platform's convention for caches.
@@ -115,7 +119,7 @@ def _open(folder: Path, name: str) -> Splits:
             for half in ("train", "test")
         )
         return Splits(name, train, test, meta["fingerprint"], tuple(meta["notes"]))
-    except (OSError, ValueError, KeyError) as error:
+    except DAMAGE as error:
         raise UserError(
             f"the cached images in {folder} are damaged ({error}): run `unskew data clear`"
         ) from None
@@ -157,8 +161,10 @@ def list_cached(cache: Path | None = None) -> list[Cached]:
     for path in sorted((root / "images").glob("*/meta.json")):
         try:
             meta = json.loads(path.read_text(encoding="utf-8"))
-            found.append(Cached(meta["name"], meta["origin"], path.parent, _size(path.parent)))
-        except (OSError, ValueError, KeyError):
+            found.append(
+                Cached(str(meta["name"]), str(meta["origin"]), path.parent, _size(path.parent))
+            )
+        except DAMAGE:
             found.append(Cached("damaged", "", path.parent, _size(path.parent)))
     for path in sorted((root / "downloads").glob("*")):
         if path.suffix != ".lock":

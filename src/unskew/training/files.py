@@ -17,7 +17,7 @@ from unskew.errors import UserError
 
 Kind = TypeVar("Kind")
 
-RUN_AGAIN = "delete its folder and run the study again"
+RUN_AGAIN = "delete its folder, and run it again"
 """How a damaged file of a run is mended: the rest of the study stays."""
 
 _ADAPTERS: dict[Any, TypeAdapter[Any]] = {}
