@@ -180,3 +180,29 @@ def test_digits_are_real_stratified_and_need_no_network():
     shares = splits.test.counts() / (splits.test.counts() + splits.train.counts())
     assert np.abs(shares - 0.2).max() < 0.005
     assert open_data("digits").fingerprint == splits.fingerprint
+
+
+def test_what_is_no_readable_file_is_skipped_and_said(tmp_path):
+    folder = write_folder(tmp_path / "photos", class_files())
+    os.mkfifo(folder / "train/cat/pipe.png")
+    (folder / "train/cat/gone.png").symlink_to(tmp_path / "nothing")
+    os.link(folder / "train/cat/0.png", os.fsencode(folder / "train/cat") + b"/\xff.png")
+    splits = open_data(str(folder))
+    assert splits.train.counts().tolist() == [5, 4]
+    assert splits.notes[0].startswith(
+        "2 files were skipped; the first is train/cat/gone.png: no such file"
+    )
+    with pytest.raises(UserError, match=r"gone\.png is no such file|pipe\.png is not a plain file"):
+        open_data(str(folder), strict=True)
+
+
+def test_a_folder_that_cannot_be_listed_is_named(tmp_path, monkeypatch):
+    folder = write_folder(tmp_path / "photos", class_files())
+
+    def walk(root, onerror):
+        onerror(PermissionError(13, "Permission denied", f"{root}/train/cat"))
+        return iter(())
+
+    monkeypatch.setattr("unskew.data.sources.members.os.walk", walk)  # root may read everything
+    with pytest.raises(UserError, match=r"cannot read the folder .*train/cat: Permission denied"):
+        open_data(str(folder))

@@ -77,6 +77,7 @@ def study(
     from unskew.study.execute import execute_study
     from unskew.study.fitting import check_arms
     from unskew.study.spec import Study
+    from unskew.training.device import check_device
 
     Words(lang)  # a wrong language is better said now than after hours
     wanted = Study.load(name)
@@ -87,6 +88,7 @@ def study(
         data=data, seeds=seeds, fresh_seeds=fresh_seeds, subset_per_seed=subset_per_seed,
         recipe=changes,
     )  # fmt: skip
+    check_device(device)
     check_arms(wanted)
     splits = open_with_progress(wanted.data, strict=strict, image_size=image_size)
     folder = out or Path(f"unskew-{wanted.name}")

@@ -118,11 +118,13 @@ def train(
     from unskew.cli.progress import open_with_progress, run_with_progress
     from unskew.cli.tables import evaluation_table
     from unskew.kernels.memory import keep_freed_memory
+    from unskew.training.device import check_device
     from unskew.training.fitting import check_recipe
     from unskew.training.recipe import Recipe, make_recipe
 
     settings = _settings(context)
     wanted = make_recipe(settings) if recipe is None else Recipe.load(recipe, **settings)
+    check_device(device)
     check_recipe(wanted)
     splits = open_with_progress(wanted.data, strict=strict, image_size=image_size)
     wanted = wanted.with_(fingerprint=splits.fingerprint)

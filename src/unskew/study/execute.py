@@ -22,6 +22,7 @@ from unskew.study.shortlist import make_shortlist, save_shortlists
 from unskew.study.spec import Study
 from unskew.study.store import Store
 from unskew.study.worker import Data, Over, Task, Told, work
+from unskew.training.device import check_device
 
 ATTEMPTS = 2
 """Times a run is tried whose worker dies (killed for memory, say) before it counts as failed."""
@@ -71,10 +72,11 @@ def execute_study(
 
     Raises
     ------
-    UserError: a recipe does not fit the data, the folder holds another study or cannot be
-        written; nothing has been run or changed then.
+    UserError: there is no such device, a recipe does not fit the data, the folder holds another
+        study or cannot be written; nothing has been run or changed then.
     KeyboardInterrupt: passed on after the workers are stopped.
     """
+    check_device(device)
     check_arms(study)
     runs = plan(study, study.seeds, splits.fingerprint)
     check_runs(runs, splits)

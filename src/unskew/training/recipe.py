@@ -15,6 +15,9 @@ from unskew.data.skew import Skew, describe_skew
 from unskew.errors import UserError
 from unskew.training.presets import preset
 
+SEEDS = 2**32
+"""Seeds are below it, as everywhere in NumPy and scikit-learn."""
+
 Options = dict[str, bool | int | float | str | tuple[int, ...] | tuple[float, ...]]
 
 
@@ -33,7 +36,9 @@ class Recipe(BaseModel):
     fingerprint: str = Field("", description="of the opened data; filled in when it is opened")
     skew: Annotated[Skew, Field(discriminator="profile")] | None = None
     test_skew: Annotated[Skew, Field(discriminator="profile")] | None = None
-    subset_seed: int = Field(0, ge=0, description="which images a skew keeps, which are held out")
+    subset_seed: int = Field(
+        0, ge=0, lt=SEEDS, description="which images a skew keeps, which are held out"
+    )
     validation: float = Field(
         0.0,
         ge=0,
@@ -94,7 +99,9 @@ class Recipe(BaseModel):
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto", description="auto: bfloat16 where the processor multiplies in it, else float32"
     )
-    seed: int = Field(0, ge=0, description="initial weights, order of images, augmentation")
+    seed: int = Field(
+        0, ge=0, lt=SEEDS, description="initial weights, order of images, augmentation"
+    )
 
     # How it is judged
     test_views: Literal["one", "flip", "flip_translate"] = Field(

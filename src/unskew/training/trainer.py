@@ -15,6 +15,7 @@ from unskew.models.registry import build
 from unskew.remedies.base import Batch, Remedy, Stage
 from unskew.remedies.criterion import Criterion
 from unskew.training.checkpoint import State
+from unskew.training.device import check_device
 from unskew.training.divergence import check_losses
 from unskew.training.engine import use_kernels
 from unskew.training.epoch import Epoch
@@ -53,10 +54,12 @@ class Trainer:
 
     Raises
     ------
-    UserError: the recipe does not fit the data, or names an unknown model or remedy.
+    UserError: the recipe does not fit the data, or names an unknown model or remedy, or there is
+        no such device.
     """
 
     def __init__(self, recipe: Recipe, splits: Splits, device: str = "cpu") -> None:
+        check_device(device)
         self.recipe = recipe
         self.device = device
         self.dtype = resolve(recipe.precision, device)

@@ -92,6 +92,10 @@ def _identity(path: Path) -> str:
     files = [path] if path.is_file() else [path / relative for relative in folder_files(path)]
     digest = hashlib.blake2b(digest_size=16)
     for file in files:
-        status = file.stat()
-        digest.update(f"{file}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+        try:
+            status = file.stat()
+            told = f"{file}\0{status.st_size}\0{status.st_mtime_ns}\n"
+        except OSError:  # a link to nothing: skipped, and said so, when files are read
+            told = f"{file}\0\n"
+        digest.update(told.encode(errors="surrogateescape"))
     return digest.hexdigest()

@@ -118,16 +118,16 @@ def _decoded(found: Iterator[Member], size: int) -> Iterator[_Decoded]:
 
 def _decode(files: list[Member], size: int) -> _Decoded:
     pixels = np.empty((len(files), size, size, 3), np.uint8)
-    problems = [_problem(file.data, place) for file, place in zip(files, pixels, strict=True)]
+    problems = [_problem(file, place) for file, place in zip(files, pixels, strict=True)]
     return _Decoded(files, pixels, problems)
 
 
-def _problem(data: bytes | None, place: NDArray[np.uint8]) -> str:
+def _problem(file: Member, place: NDArray[np.uint8]) -> str:
     """Decode one file to its place; what is wrong with it, if anything."""
-    if data is None:
-        return "larger than any photo"
+    if file.data is None:
+        return file.why
     try:
-        decode_into(place, data)
+        decode_into(place, file.data)
     except NotAnImage as error:
         return str(error)
     return ""

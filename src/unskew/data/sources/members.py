@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import lzma
 import os
+import stat
 import struct
 import tarfile
 import zipfile
@@ -12,7 +13,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from unskew.errors import MissingExtraError, UserError
 
@@ -30,11 +31,13 @@ class Member(NamedTuple):
     Attributes
     ----------
     parts: its path within the folder or archive, checked to be plain and relative.
-    data: its content, or None where it is larger than any photo.
+    data: its content, or None where it is not read.
+    why: where it is not read, the reason.
     """
 
     parts: tuple[str, ...]
     data: bytes | None
+    why: str = f"larger than {MAX_FILE >> 20} MiB"
 
 
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.zst", ".tar.bz2")
@@ -98,20 +101,43 @@ def _plain_folder(name: str) -> tuple[str, ...] | None:
 def _of_folder(root: Path, told: Callable[[int, int], None]) -> Iterator[Member]:
     paths = folder_files(root)
     for done, relative in enumerate(paths, 1):
-        path = root / relative
-        large = path.stat().st_size > MAX_FILE
-        yield Member(relative.parts, None if large else path.read_bytes())
+        yield _of_file(root / relative, tuple(map(_readable, relative.parts)))
         told(done, len(paths))
 
 
+def _readable(name: str) -> str:
+    """A name that can be written: bytes that are no UTF-8, which Linux allows, are replaced."""
+    return os.fsencode(name).decode(errors="replace")
+
+
+def _of_file(path: Path, parts: tuple[str, ...]) -> Member:
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):  # a pipe would be waited for, without end
+            return Member(parts, None, "not a plain file")
+        large = status.st_size > MAX_FILE
+        return Member(parts, None) if large else Member(parts, path.read_bytes())
+    except OSError as error:  # a link to nothing, a file of somebody else's
+        return Member(parts, None, str(error.strerror).lower())
+
+
 def folder_files(root: Path) -> list[PurePosixPath]:
-    """Files below a folder, sorted; links are not followed, hidden ones are left out."""
+    """Files below a folder, sorted; links to folders are not followed, hidden ones left out.
+
+    Raises
+    ------
+    UserError: a folder cannot be listed: without it a class would be missing unsaid.
+    """
     found: list[PurePosixPath] = []
-    for folder, folders, files in os.walk(root):
+    for folder, folders, files in os.walk(root, onerror=_unreadable):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         base = PurePosixPath(Path(folder).relative_to(root).as_posix())
         found += [base / name for name in sorted(files) if not name.startswith(".")]
     return found
+
+
+def _unreadable(error: OSError) -> NoReturn:
+    raise UserError(f"cannot read the folder {error.filename}: {error.strerror}")
 
 
 def _of_zip(path: Path, told: Callable[[int, int], None]) -> Iterator[Member]:
