@@ -44,6 +44,22 @@ def test_intervals_by_tables():
     )
 
 
+def test_intervals_with_more_degrees_of_freedom():
+    # F(2, 2) has its upper 2.5 % from 39 on, chi-square(2) from -2 ln 0.025 on.
+    rest = np.array([[0.5, -0.5], [-0.5, 0.5], [0.0, 0.0]])  # mean square 1 / 2
+    found = spread(rest + np.array([[0.0], [10.0], [20.0]]))
+    mean_square = 2 * 100
+    low, high = -2 * math.log(0.025) / 2, -2 * math.log(0.975) / 2
+    assert found.rows_low == pytest.approx(math.sqrt((mean_square - 39 / 2) / (2 * low)))
+    assert found.rows_high == pytest.approx(math.sqrt((mean_square - 1 / 39 / 2) / (2 * high)))
+
+
+def test_a_ten_millionth_is_no_rounding():
+    rng = np.random.default_rng(3)
+    figures = rng.normal(size=(4, 3))
+    assert spread(0.7 + 1e-7 * figures).rest == pytest.approx(1e-7 * spread(figures).rest, rel=1e-6)
+
+
 def test_without_columns_it_is_the_one_way_test():
     """Columns shifted by anything leave the rows' component alone."""
     rng = np.random.default_rng(0)
@@ -82,7 +98,8 @@ def test_p_values_are_uniform_where_rows_add_nothing():
 
 def test_nothing_varies():
     found = spread(np.full((3, 3), 0.7))
-    assert found.rows == found.columns == found.rest == 0
+    assert found.rows == found.rows_low == found.rows_high == 0
+    assert found.columns == found.rest == 0
     assert found.rows_p == found.columns_p == 1
 
 
