@@ -2,6 +2,7 @@
 
 import xml.etree.ElementTree as ET
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from unskew.evaluation.significance import mean_interval
 from unskew.models.summary import LayerRow
 from unskew.report.compared import compare
 from unskew.report.figures import style
+from unskew.report.figures.classes import class_accuracy, group_gap
 from unskew.report.figures.counts import class_counts
 from unskew.report.figures.curves import thinned
 from unskew.report.figures.differences import forest
@@ -35,6 +37,18 @@ def test_layers_without_a_block_are_told_with_the_one_before():
     layers = [layer("Conv2d 3×3", 8, 4, 4), layer("BatchNorm2d", 8, 4, 4), layer("ReLU", 8, 4, 4),
               layer("Flatten", 128), layer("Linear", 10)]  # fmt: skip
     assert stages(layers) == [("Conv2d 3×3 BN ReLU", (8, 4, 4)), ("Linear", (10,))]
+
+
+def test_marks_at_the_ends_of_a_scale_are_drawn_whole():
+    perfect = mean_interval([1.0])
+    arms = {"all right": SimpleNamespace(evaluations=[SimpleNamespace(class_accuracy=(1.0, 0.0))])}
+    for figure in (
+        class_accuracy(["a", "b"], arms, [9, 1], "accuracy"),
+        group_gap({"all right": (perfect, perfect)}, "few", "many", "accuracy"),
+    ):
+        marked = [line for line in figure.axes[0].lines if line.get_marker() not in ("None", None)]
+        assert marked
+        assert not any(line.get_clip_on() for line in marked)
 
 
 def test_a_long_network_draws_equal_neighbours_once():

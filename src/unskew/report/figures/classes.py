@@ -34,7 +34,10 @@ def class_accuracy(
         ends = values.min(axis=0), values.max(axis=0)
         ax.hlines(rows + offset, *ends, color=colour(index), linewidth=1)
         shape = "osDv"[index % 4]
-        ax.plot(mean, rows + offset, shape, color=colour(index), markersize=4.5, label=label)
+        ax.plot(
+            mean, rows + offset, shape, color=colour(index), markersize=4.5, label=label,
+            clip_on=False,
+        )  # fmt: skip
     names = [f"{name} ({count:,})" for name, count in zip(class_names, counts, strict=True)]
     ax.set_yticks(rows, names)
     ax.set_ylim(len(class_names) - 0.5, -0.5)
@@ -66,7 +69,15 @@ def group_gap(
                 ends = max(interval.low, 0), min(interval.high, 1)
                 ax.hlines(row, *ends, color=colour(index), linewidth=5, alpha=0.3)
             name = (majority, minority)[index] if row == 0 else None
-            ax.plot(interval.mean, row, "o", color=colour(index), markersize=6, label=name)
+            ax.plot(
+                interval.mean,
+                row,
+                "o",
+                color=colour(index),
+                markersize=6,
+                label=name,
+                clip_on=False,
+            )
     ax.set_yticks(range(len(groups)), [wrapped(label) for label in groups])
     ax.set_ylim(len(groups) - 0.5, -0.5)
     ax.set_xlim(0, 1)

@@ -34,12 +34,15 @@ def overview(
         if interval.low is not None and interval.high is not None:
             ends = max(interval.low, 0), min(interval.high, 1)
             ax.hlines(row, *ends, color=tint, linewidth=5, alpha=0.3)
-        ax.plot(list(found.values()), [row] * len(found), "o", color=tint, markersize=3, alpha=0.6)
-        ax.plot(interval.mean, row, "D", color=tint, markersize=6)
+        ax.plot(
+            list(found.values()), [row] * len(found), "o", color=tint, markersize=3, alpha=0.6,
+            clip_on=False,
+        )  # fmt: skip
+        ax.plot(interval.mean, row, "D", color=tint, markersize=6, clip_on=False)
         if label in published:
             ax.plot(
                 published[label], row, "o", markerfacecolor="none", markeredgecolor=INK,
-                markersize=8, markeredgewidth=1.2,
+                markersize=8, markeredgewidth=1.2, clip_on=False,
             )  # fmt: skip
     if published:
         ax.plot([], [], "o", markerfacecolor="none", markeredgecolor=INK, label=published_label)
