@@ -120,7 +120,7 @@ def test_the_trainer_hands_partners_over_with_views_of_their_own(splits, monkeyp
             batches.append(batch)
             return super().transform(batch, facts, rng)
 
-    monkeypatch.setattr("unskew.training.trainer.make_remedy", lambda *_: Spy())
+    monkeypatch.setattr("unskew.training.fitting.make_remedy", lambda *_: Spy())
     trainer = Trainer(Recipe(epochs=2, batch_size=40, augmentation="flip_crop"), splits)
     drawn = Spy().draw(trainer.facts, 0, stream(0, "order", 0))
     next(trainer.epoch())
