@@ -22,7 +22,6 @@ from unskew.errors import UserError
 VERSION = 1
 """Raised when the decoding changes, so that what older versions cached is built anew."""
 
-
 DAMAGE = (OSError, EOFError, ValueError, TypeError, KeyError, RecursionError)
 """What reading a file raises that is not what was written."""
 

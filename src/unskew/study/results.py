@@ -172,14 +172,11 @@ def load_results(out: Path) -> StudyResults:
             for name in run.arms:
                 table = validation if run.for_choice else results
                 table[name][run.recipe.seed] = found
-    for table in (results, validation):
-        for runs in table.values():
-            _check_lengths(runs)
     return StudyResults(
         study=study,
-        arms={name: ArmResults(arm, results[name]) for name, arm in arms.items()},
+        arms={name: _arm_results(arm, results[name]) for name, arm in arms.items()},
         validation={
-            name: ArmResults(arm, validation[name]) for name, arm in arms.items()
+            name: _arm_results(arm, validation[name]) for name, arm in arms.items()
             if validation[name]
         },
         data=data,
@@ -205,7 +202,7 @@ def _second_stages(out: Path, study: Study, fingerprint: str) -> tuple[SecondSta
             if result is not None:
                 for name in run.arms:
                     runs[name][run.recipe.seed] = result
-        results = {name: ArmResults(arms[name], runs[name]) for name in shortlist.arms}
+        results = {name: _arm_results(arms[name], runs[name]) for name in shortlist.arms}
         found.append(SecondStage(stage, shortlist, results))
     return tuple(found)
 
@@ -223,7 +220,7 @@ def _load_run(
     return RunResult(recipe, outcome, history, evaluation, folder)
 
 
-def _check_lengths(runs: dict[int, RunResult]) -> None:
+def _arm_results(arm: Arm, runs: dict[int, RunResult]) -> ArmResults:
     """An arm's finished runs have as many steps and epochs each; one with fewer has lost some."""
     finished = [run for run in runs.values() if run.evaluation is not None]
     for name, length in (("losses.csv", _steps), ("history.csv", _epochs)):
@@ -231,6 +228,7 @@ def _check_lengths(runs: dict[int, RunResult]) -> None:
         for run in finished:
             if length(run) < longest:
                 raise UserError(f"{run.folder / name} is damaged, its end is missing: {RUN_AGAIN}")
+    return ArmResults(arm, runs)
 
 
 def _steps(run: RunResult) -> int:

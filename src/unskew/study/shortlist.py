@@ -26,7 +26,6 @@ Half = Literal["screening", "confirmation"]
 SPLIT_SEED = 0
 """Divides the test images; the same halves for every study of the same data."""
 
-
 SHORTLISTS = "shortlists.json"
 
 

@@ -6,11 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from unskew.errors import UserError
+from unskew.training.files import reading
 
 State = tuple[dict[str, Tensor], dict[str, Any]]
 """Tensors by name, and everything else as what JSON can hold."""
@@ -35,11 +35,7 @@ def load_state(path: Path) -> State:
     ------
     UserError: the file is damaged or is no state of ours.
     """
-    try:
-        with safe_open(path, framework="pt") as file:
-            rest = json.loads(file.metadata()["state"])
-            return {name: file.get_tensor(name) for name in file.keys()}, rest  # noqa: SIM118
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
-        raise UserError(
-            f"the checkpoint {path} cannot be read ({error}): delete it to start this run afresh"
-        ) from None
+    mend = "delete it to start this run afresh"
+    with reading(path, mend), safe_open(path, framework="pt") as file:
+        rest = json.loads(file.metadata()["state"])
+        return {name: file.get_tensor(name) for name in file.keys()}, rest  # noqa: SIM118
