@@ -34,7 +34,7 @@ def test_the_bootstrap_interval_is_scipys_percentile_interval():
     width = theirs.high - theirs.low
     assert bootstrap_interval(d) == pytest.approx((theirs.low, theirs.high), abs=0.03 * width)
     found = paired_difference(seeds(d), seeds(np.zeros(25)))
-    assert found.bootstrap == bootstrap_interval(d)
+    assert found.bootstrap == pytest.approx(bootstrap_interval(d))
     assert found.detectable == pytest.approx(detectable_difference(d.std(ddof=1), 25))
 
 
@@ -55,8 +55,26 @@ def test_arms_without_a_common_seed_are_refused():
         paired_difference({0: 1.0}, {1: 1.0})
 
 
-def test_the_same_difference_on_every_seed_is_beyond_doubt():
+def test_the_same_difference_on_every_seed_has_no_interval_to_speak_of():
     assert t_test_p(mean_interval([0.5, 0.5, 0.5])) == 0
+    ours, theirs = {0: 0.2, 1: 0.3, 2: 0.9}, {0: 0.1, 1: 0.2, 2: 0.8}
+    assert len({ours[seed] - theirs[seed] for seed in ours}) > 1, "they differ in rounding"
+    found = paired_difference(ours, theirs)
+    assert found.is_constant
+    assert found.difference.spread == found.detectable == 0
+    assert not paired_difference(ours, ours).is_constant
+    assert not paired_difference(ours, {**theirs, 2: 0.7}).is_constant
+    assert not paired_difference({0: 1.0}, {0: 0.5}).is_constant, "one seed has no spread at all"
+
+
+def test_rounding_alone_is_no_difference():
+    found = paired_difference({0: 0.1 + 0.2, 1: 0.1 + 0.7}, {0: 0.3, 1: 0.8})
+    assert found.difference.mean == 0
+    assert found.wilcoxon == 1
+
+
+def test_a_spread_of_equal_values_is_exactly_zero():
+    assert mean_interval([0.1] * 3).spread == 0
 
 
 def test_sign_patterns_are_all_tried_up_to_twelve_seeds_and_drawn_beyond():

@@ -8,12 +8,13 @@ from tests.report.synthetic import context_of, write_study
 from unskew.evaluation.significance import paired_difference
 from unskew.report.binding import bound
 from unskew.report.catalogue import Words
-from unskew.report.compared import Compared
+from unskew.report.compared import Compared, corrected
 from unskew.report.compose import compose
 from unskew.report.context import Context
 from unskew.report.document import Bullets, Document, Paragraph, Picture, Table
 from unskew.report.figures.style import styled
-from unskew.report.sections.comparisons import detectable_sentence
+from unskew.report.sections.comparisons import detectable_sentence, difference_table
+from unskew.report.sections.conclusions import sentence
 from unskew.report.sections.data import data_section
 from unskew.study.results import load_results
 from unskew.study.spec import Study
@@ -200,6 +201,27 @@ def test_classes_with_few_test_images_are_named(study, tmp_path, tested, said):
     notes = [b.text for b in section.blocks if isinstance(b, Paragraph) and b.note]
     assert (said is None) == (not notes)
     assert said is None or said in notes[0]
+
+
+def test_a_difference_without_spread_is_told_as_luck(study, tmp_path):
+    """In a sentence and under a table; where seeds differ it is not said."""
+    context = context_of(write_study(tmp_path / "out", study), tmp_path)
+
+    def told(*by_seed):
+        paired = paired_difference(dict(enumerate(by_seed)), dict.fromkeys(range(3), 0.1))
+        first, second = list(context.results.arms)[:2]
+        (pair,) = corrected([Compared(first, second, "accuracy", paired, by_seed=by_seed)])
+        table = difference_table(context, "pair", {"a": pair}, "caption")
+        return sentence(context, pair), table.caption, table.rows[0][-1]
+
+    warning = context.words("comparison.constant")
+    constant, caption, detectable = told(0.3, 0.3, 0.3)
+    assert constant.startswith("“") and constant.endswith(warning)
+    assert caption.endswith(warning)
+    assert detectable == "–"
+    differing, caption, detectable = told(0.3, 0.31, 0.3)
+    assert warning not in differing + caption
+    assert float(detectable) > 0
 
 
 @pytest.mark.parametrize(

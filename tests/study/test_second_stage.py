@@ -167,6 +167,18 @@ def test_damaged_files_are_named(out, study, data, tmp_path):
         load_results(copy)
 
 
+@pytest.mark.parametrize("name", ["losses.csv", "history.csv"])
+def test_a_run_of_the_second_stage_that_has_lost_its_end_is_named(out, tmp_path, name):
+    """One seed's record is cut by whole lines, so that each that is left can be read."""
+    copy = tmp_path / "out"
+    shutil.copytree(out, copy)
+    arm = load_results(copy).second_stages[0].arms["decay"]
+    path = arm.runs[FIRST_FRESH_SEED].folder / name
+    path.write_text("".join(path.read_text("utf-8").splitlines(keepends=True)[:-1]), "utf-8")
+    with pytest.raises(UserError, match=rf"{name} is damaged"):
+        load_results(copy)
+
+
 def test_a_twin_goes_first_in_every_plan(study):
     for runs in (plan(study, 2, "ab"), plan_second_stage(study, ["none", "posthoc_em"], 2, "ab")):
         digests = [run.recipe.digest for run in runs]

@@ -18,6 +18,8 @@ RESAMPLES = 10_000
 EXACT_SEEDS = 12
 """Up to so many seeds every one of the 2^n sign patterns is tried; beyond, RESAMPLES of them."""
 POWER = 0.8
+DECIMALS = 12
+"""Of differences: what lies beyond is rounding, which would pass for a spread between seeds."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,15 @@ class PairedDifference:
     detectable: float | None
 
     @property
+    def is_constant(self) -> bool:
+        """Whether all seeds, two or more, give one difference that is not zero.
+
+        The t interval has no width then and its test no meaning. Shares of few test images move
+        in coarse steps, so that seeds can agree to the last image by luck.
+        """
+        return self.difference.spread == 0 and self.difference.mean != 0
+
+    @property
     def verdict(self) -> str:
         """ "better", "worse" or "no evidence": whether the t interval is clear of zero.
 
@@ -89,7 +100,7 @@ def mean_interval(values: Sequence[float]) -> Interval:
     mean, n = float(found.mean()), len(found)
     if n < 2:
         return Interval(mean, None, None, None, n)
-    spread = float(found.std(ddof=1))
+    spread = float(found.std(ddof=1)) if np.ptp(found) else 0.0
     half = float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1)) * spread / math.sqrt(n)
     return Interval(mean, mean - half, mean + half, spread, n)
 
@@ -113,7 +124,7 @@ def paired_difference(
     shared = sorted(candidate.keys() & baseline.keys())
     if not shared:
         raise ValueError("the two arms have no seed in common")
-    differences = np.array([candidate[seed] - baseline[seed] for seed in shared])
+    differences = np.array([candidate[seed] - baseline[seed] for seed in shared]).round(DECIMALS)
     interval = mean_interval(differences.tolist())
     n = len(shared)
     smallest = min(1.0, 2 / 2**n)
@@ -188,7 +199,10 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def t_test_p(difference: Interval) -> float | None:
-    """Two-sided p of the paired t test that goes with an interval; None for n < 2."""
+    """Two-sided p of the paired t test that goes with an interval; None for n < 2.
+
+    Without any spread between seeds, its limit: 0, or 1 where the mean is 0 too.
+    """
     if difference.spread is None:
         return None
     if difference.spread == 0:

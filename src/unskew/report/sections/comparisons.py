@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from matplotlib.figure import Figure
 
 from unskew.report.catalogue import Words
@@ -46,6 +48,12 @@ def detectable_sentence(words: Words, pair: Compared) -> str:
         return words("comparison.unseen")
     unit = "words.points" if is_share(pair.metric) else "words.plain"
     return words("comparison.seen", size=words(unit, value=unsigned(size, pair.metric)))
+
+
+def constant_sentence(words: Words, pairs: Iterable[Compared]) -> str:
+    """A warning where every seed gives a pair the same difference; empty where none does."""
+    constant = any(pair.paired and pair.paired.is_constant for pair in pairs)
+    return words("comparison.constant") if constant else ""
 
 
 def comparison_figure(
@@ -133,7 +141,7 @@ def difference_table(
         smallest = p_phrase(2 / 2**fewest)
         key = "comparison.tests" if family > 1 else "comparison.tests_single"
         tests = words(key, family=family, smallest=smallest)
-        caption = words.sentences(caption, tests)
+        caption = words.sentences(caption, tests, constant_sentence(words, shown.values()))
     return Table((first, *header), rows, caption)
 
 
@@ -147,7 +155,7 @@ def _figures(pair: Compared) -> tuple[str, ...]:
         interval = f"{points(low, metric)} … {points(high, metric)}"
     if found.bootstrap is not None:
         bootstrap = " … ".join(points(end, metric) for end in found.bootstrap)
-    if found.detectable is not None:
+    if found.detectable:
         detectable = unsigned(found.detectable, metric)
     return (
         points(found.difference.mean, metric),

@@ -9,7 +9,7 @@ from unskew.report.interacting import Interacting
 from unskew.report.numbers import is_share, p_phrase, points, share
 from unskew.report.ranked import Ranked
 from unskew.report.sections.choice import Chosen, choice_sentence
-from unskew.report.sections.comparisons import detectable_sentence
+from unskew.report.sections.comparisons import constant_sentence, detectable_sentence
 from unskew.report.sections.interactions import (
     family_sentence,
     interaction_sentence,
@@ -122,7 +122,7 @@ def sentence(context: Context, pair: Compared) -> str:
     chance = p_phrase(pair.adjusted)
     if pair.family > 1:
         chance = words("comparison.corrected", p=chance, family=pair.family)
-    return words(
+    told = words(
         f"comparison.{pair.verdict}",
         **names,
         metric=words.metric(metric),
@@ -135,6 +135,7 @@ def sentence(context: Context, pair: Compared) -> str:
         p=chance,
         detectable=detectable_sentence(words, pair),
     )
+    return words.sentences(told, constant_sentence(words, [pair]))
 
 
 def _on_seeds(context: Context, compared: list[tuple[Comparison, list[Compared]]]) -> list[Block]:

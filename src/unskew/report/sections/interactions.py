@@ -9,6 +9,7 @@ from unskew.report.document import Block, Heading, Section
 from unskew.report.interacting import Interacting
 from unskew.report.numbers import is_share, p_phrase, points
 from unskew.report.sections.comparisons import (
+    constant_sentence,
     detectable_sentence,
     difference_forest,
     difference_table,
@@ -84,7 +85,7 @@ def interaction_sentence(context: Context, found: Interacting) -> str:
         p=chance,
         detectable=detectable_sentence(words, pair),
     )
-    return words.sentences(measured, verdict)
+    return words.sentences(measured, verdict, constant_sentence(words, [pair]))
 
 
 def _figures(context: Context, number: int, family: list[Interacting]) -> list[Block]:
