@@ -216,7 +216,8 @@ def test_a_difference_without_spread_is_told_as_luck(study, tmp_path):
 
     warning = context.words("comparison.constant")
     constant, caption, detectable = told(0.3, 0.3, 0.3)
-    assert constant.startswith("“") and constant.endswith(warning)
+    assert constant.startswith("“")
+    assert constant.endswith(warning)
     assert caption.endswith(warning)
     assert detectable == "–"
     differing, caption, detectable = told(0.3, 0.31, 0.3)
