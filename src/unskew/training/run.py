@@ -205,9 +205,7 @@ def load_evaluation(folder: Path) -> Evaluation:
 def _judge(trainer: Trainer, splits: Splits, folder: Path) -> str:
     """Evaluate the trained network and write weights, logits and evaluation."""
     network, facts, remedy = trainer.state.network, trainer.facts, trainer.remedy
-    remedy.after_training(network, facts)
-    views = trainer.recipe.test_views
-    logits = predict_logits(network, trainer.judged_batches, trainer.dtype, views=views).cpu()
+    logits, views = trainer.judge().cpu(), trainer.recipe.test_views
     held_out: tuple[Tensor, Tensor] | tuple[None, None] = (None, None)
     if trainer.shown.held_out is not None:
         apart = Batches(trainer.shown.held_out, trainer.mean, trainer.std, trainer.device)

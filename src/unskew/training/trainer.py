@@ -91,6 +91,8 @@ class Trainer:
         # Not fetched from the device yet, so that no step waits for it: see `_settle`.
         self._losses: list[Tensor] = []
         self._right = torch.zeros((), dtype=torch.int64, device=device)
+        self._look: Tensor | None = None
+        """Logits after the last epoch, while the weights are those."""
         self._enter_stage(fresh=True)
 
     # -- the loop -------------------------------------------------------------------------
@@ -193,6 +195,7 @@ class Trainer:
     def begin_epoch(self, listen: Callable[[Event], None] = lambda event: None) -> Epoch:
         """Draw the current epoch, and put the network into the mode that it trains in."""
         state, stage = self.state, self._stage
+        self._look = None
         number = len(state.history.epochs)
         epoch = Epoch(self.recipe, self._remedy, self.facts, self.train_batches, number)
         listen(EpochBegan(number + 1, sum(s.epochs for s in self.stages), epoch.steps))
@@ -248,6 +251,7 @@ class Trainer:
         logits: float (N, K), of the images that the run is judged by.
         """
         position, history = self.state.position, self.state.history
+        self._look = logits
         right = (logits.argmax(dim=1) == self.judged_batches.labels).float().mean()
         losses = history.losses[-position.step :]
         record = EpochRecord(
@@ -269,6 +273,21 @@ class Trainer:
             if not self.finished:
                 self._enter_stage(fresh=True)
         listen(EpochEnded(record))
+
+    def judge(self) -> Tensor:
+        """Let the remedy finish what it does after training, and look at the judged images.
+
+        Returns
+        -------
+        float32 (N, K) on the device, under the recipe's test views and before any adjustment.
+            The look after the last epoch is not taken again where a second would be the same.
+        """
+        self.remedy.after_training(self.state.network, self.facts)
+        views = self.recipe.test_views
+        unchanged = views == "one" and "after_training" not in self.remedy.overrides()
+        if self._look is not None and unchanged:
+            return self._look
+        return predict_logits(self.state.network, self.judged_batches, self.dtype, views=views)
 
     # -- stages and resuming ------------------------------------------------------------------
 
@@ -298,6 +317,7 @@ class Trainer:
 
     def restore(self, state: State) -> None:
         """Go on from what `save` gave, in this or another process."""
+        self._look = None
         self.state.position = Position(**state[1]["position"])
         self._enter_stage(fresh=False)
         self.state.load_state_dict(state)
