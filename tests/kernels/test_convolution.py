@@ -60,6 +60,8 @@ SIZES = [
     (2, 32, 32, 1, 1),
     (2, 32, 32, 1, 5),
     (1, 96, 160, 3, 2),
+    (3, 24, 64, 9, 7),
+    (2, 56, 32, 5, 6),
     (2, 32, 32, 40, 150),
 ]
 
@@ -174,7 +176,7 @@ def test_only_the_gradients_that_are_wanted():
 @pytest.mark.parametrize(
     "module",
     [
-        nn.Conv2d(24, 32, 3, padding=1, bias=False),
+        nn.Conv2d(16, 32, 3, padding=1, bias=False),
         nn.Conv2d(32, 48, 3, padding=1, bias=False),
         nn.Conv2d(32, 32, 3, padding=1),
         nn.Conv2d(32, 32, 3, bias=False),

@@ -12,24 +12,12 @@
  *   gates  bf16 (T, B, 4, H), activated;  cells float (T, B, H)
  *   dgates bf16 (T, B, 4, H), gradients before activation
  */
-#include "bf16.h"
+#include "exponential.h"
 
 #define ROWS 6 /* of a tile: 6 x 4 sums leave 8 of 32 registers for what is multiplied */
 #define AHEAD 8 /* pairs: the panel comes from the second cache */
 #define TILE(row, end) ((end) - (row) < ROWS ? (end) - (row) : ROWS)
 
-/* 2^y to 3e-6 of it; the operand order of min and max lets a NaN through. */
-INLINE __m512 power_of_two(__m512 y) {
-    y = _mm512_min_ps(_mm512_set1_ps(126.0f), _mm512_max_ps(_mm512_set1_ps(-126.0f), y));
-    __m512 n = _mm512_roundscale_ps(y, 0), r = _mm512_sub_ps(y, n);
-    /* The polynomial of degree 4 whose largest relative error on [-1/2, 1/2] is least. */
-    __m512 p = _mm512_set1_ps(9.570101276e-3f);
-    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(5.591785908e-2f));
-    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(0.2402474433f));
-    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(0.6931217909f));
-    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(0.9999992847f));
-    return _mm512_scalef_ps(p, n);
-}
 /* 1 / (1 + exp(-x)), to 6e-5 of it: a thirtieth of the rounding to bfloat16 that follows. */
 INLINE __m512 logistic(__m512 x) {
     __m512 y = power_of_two(_mm512_mul_ps(x, _mm512_set1_ps(-1.44269504f)));

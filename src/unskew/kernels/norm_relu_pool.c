@@ -6,9 +6,9 @@
  * writes the whole activation. Fused, the forward reads it twice (statistics, then result) and
  * the backward twice; no mask or arg max is stored, both follow again from the input.
  *
- * Formulas: Ioffe & Szegedy 2015, algorithm 1 and the gradients of section 3. Sums are taken in
- * fp32 over blocks of rows and added up in double, in an order that depends on the number of
- * threads alone. Numbers are stored in bfloat16, the upper half of a float, and computed in fp32.
+ * Sums are taken in fp32 over blocks of rows and added up in double, in an order that depends on
+ * the number of threads alone. Numbers are stored in bfloat16, the upper half of a float, and
+ * computed in fp32.
  *
  * Shapes: x (rows, C); with pooling, rows = images * height * width and y, dy (images, height / 2,
  * width / 2, C), else y, dy as x; `width` is 0 without pooling. A shortcut is shaped as x, NULL if
@@ -17,7 +17,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
-#include <math.h>
+
+#include "batch_norm.h"
 
 #define MAX_CHANNELS 1024
 #define BLOCK 64 /* rows summed in fp32 before they are added to the double sums */
@@ -263,26 +264,11 @@ void forward_training(const bf16 *x, const bf16 *shortcut, const float *gamma, c
                       float *running_mean, float *running_variance, float momentum, float epsilon,
                       float *saved, double *sums, bf16 *y, int64_t rows, int width, int C,
                       int parts) {
-    float *a = saved, *b = saved + C, *mean = saved + 2 * C, *inverse = saved + 3 * C;
+    float *a = saved, *b = saved + C, *mean = saved + 2 * C;
     for (int c = 0; c < C; c++) mean[c] = load(x[c]); /* the pivot, for now */
     statistics(x, mean, sums, rows, C, parts);
-    for (int c = 0; c < C; c++) {
-        double first = 0, second = 0;
-        for (int part = 0; part < parts; part++) {
-            first += sums[(int64_t)part * 2 * C + c];
-            second += sums[((int64_t)part * 2 + 1) * C + c];
-        }
-        double shift = first / rows, variance = second / rows - shift * shift;
-        double m = mean[c] + shift;
-        double scale = 1 / sqrt(variance + epsilon);
-        mean[c] = (float)m;
-        inverse[c] = (float)scale;
-        a[c] = (float)(gamma[c] * scale);
-        b[c] = (float)(beta[c] - m * gamma[c] * scale);
-        running_mean[c] += momentum * (float)(m - running_mean[c]);
-        double unbiased = variance * rows / (rows - 1);
-        running_variance[c] += momentum * (float)(unbiased - running_variance[c]);
-    }
+    normalise(sums, gamma, beta, running_mean, running_variance, momentum, epsilon, saved, rows, C,
+              parts);
     forward(x, shortcut, a, b, y, rows, width, C, parts);
 }
 
@@ -291,20 +277,9 @@ void forward_training(const bf16 *x, const bf16 *shortcut, const float *gamma, c
 void backward_training(const bf16 *x, const bf16 *dy, const bf16 *y, const float *saved,
                        double *sums, float *room, bf16 *dx, bf16 *dshortcut, float *dgamma,
                        float *dbeta, int64_t rows, int width, int C, int parts) {
-    const float *a = saved, *b = saved + C, *mean = saved + 2 * C, *inverse = saved + 3 * C;
+    const float *a = saved, *b = saved + C, *mean = saved + 2 * C;
     float *p = room, *q = room + C;
     backward_sums(x, dy, y, a, b, mean, sums, dshortcut, rows, width, C, parts);
-    for (int c = 0; c < C; c++) {
-        double first = 0, second = 0;
-        for (int part = 0; part < parts; part++) {
-            first += sums[(int64_t)part * 2 * C + c];
-            second += sums[((int64_t)part * 2 + 1) * C + c];
-        }
-        dbeta[c] = (float)first;
-        dgamma[c] = (float)(second * inverse[c]);
-        double slope = a[c] * second * inverse[c] * inverse[c] / rows;
-        q[c] = (float)slope;
-        p[c] = (float)(a[c] * first / rows - slope * mean[c]);
-    }
+    normalise_backward(sums, saved, p, q, dgamma, dbeta, rows, C, parts);
     backward(x, y ? dshortcut : dy, y != NULL, a, b, p, q, dx, rows, width, C, parts);
 }

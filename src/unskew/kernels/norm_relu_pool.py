@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from unskew.kernels.call import call
+from unskew.kernels.layout import channels_last, new_images, new_sums
 from unskew.kernels.library import load
 
 MAX_CHANNELS = 1024  # of norm_relu_pool.c
@@ -76,7 +77,8 @@ class _Training(torch.autograd.Function):
         norm: nn.BatchNorm2d,
         pool: bool,
     ) -> Tensor:
-        images, shortcut = _channels_last(images), _channels_last(shortcut)
+        images = channels_last(images)
+        shortcut = None if shortcut is None else channels_last(shortcut)
         out, rows, width = _output(images, pool)
         channels, parts = images.shape[1], torch.get_num_threads()
         saved = torch.empty(4, channels)
@@ -84,7 +86,7 @@ class _Training(torch.autograd.Function):
             "norm_relu_pool", "forward_training",
             images, shortcut, gamma, beta, norm.running_mean, norm.running_var,
             c_float(norm.momentum or 0.0), c_float(norm.eps), saved,
-            _sums(parts, channels), out, c_int64(rows), width, channels, parts,
+            new_sums(parts, channels), out, c_int64(rows), width, channels, parts,
         )  # fmt: skip
         ctx.save_for_backward(images, saved, None if shortcut is None else out)
         ctx.size = rows, width
@@ -95,13 +97,13 @@ class _Training(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         images, saved, out = ctx.saved_tensors
         rows, width = ctx.size
-        gradient = _channels_last(gradient)
+        gradient = channels_last(gradient)
         shortcut = None if out is None else torch.empty_like(images)
         channels, parts = images.shape[1], torch.get_num_threads()
         back, gamma, beta = torch.empty_like(images), *torch.empty(2, channels)
         call(
             "norm_relu_pool", "backward_training",
-            images, gradient, out, saved, _sums(parts, channels), torch.empty(2, channels),
+            images, gradient, out, saved, new_sums(parts, channels), torch.empty(2, channels),
             back, shortcut, gamma, beta, c_int64(rows), width, channels, parts,
         )  # fmt: skip
         return back, shortcut, gamma, beta, None, None
@@ -119,7 +121,8 @@ class _Affine(torch.autograd.Function):
         shift: Tensor,
         pool: bool,
     ) -> Tensor:
-        images, shortcut = _channels_last(images), _channels_last(shortcut)
+        images = channels_last(images)
+        shortcut = None if shortcut is None else channels_last(shortcut)
         out, rows, width = _output(images, pool)
         call(
             "norm_relu_pool", "forward",
@@ -130,21 +133,9 @@ class _Affine(torch.autograd.Function):
         return out
 
 
-def _channels_last(images: Any) -> Any:
-    return None if images is None else images.contiguous(memory_format=torch.channels_last)
-
-
 def _output(images: Tensor, pool: bool) -> tuple[Tensor, int, int]:
     """(room for the result, rows of C values, image width or 0 without pool)."""
-    batch, channels, height, width = images.shape
+    batch, _, height, width = images.shape
     halves = 2 if pool else 1
-    out = torch.empty(
-        (batch, channels, height // halves, width // halves),
-        dtype=images.dtype,
-        memory_format=torch.channels_last,
-    )
+    out = new_images(images, height // halves, width // halves)
     return out, batch * height * width, width if pool else 0
-
-
-def _sums(parts: int, channels: int) -> Tensor:
-    return torch.empty(parts, 2, channels, dtype=torch.float64)

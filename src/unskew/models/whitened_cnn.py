@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from unskew.kernels.convolution import convolve
+from unskew.kernels.pool_norm_gelu import pool_norm_gelu
 from unskew.models.base import Network
 from unskew.models.whitening import Whitening
 
@@ -41,7 +42,7 @@ class WhitenedCNN(Network):
     ValueError: `image_size` is not a positive multiple of 8, or `width` not positive.
     """
 
-    kernels = ("winograd", "winograd_gradient")
+    kernels = ("winograd", "winograd_gradient", "pool_norm_gelu")
 
     def __init__(self, num_classes: int, image_size: int = 32, *, width: int = 64) -> None:
         super().__init__()
@@ -84,14 +85,12 @@ class Group(nn.Module):
         self.norm2 = UnscaledBatchNorm(outgoing)
 
     def forward(self, images: Tensor, fused: bool = False) -> Tensor:
-        apply = convolve if fused else _apply
-        images = F.gelu(self.norm1(self.pool(apply(images, self.conv1))))
-        return F.gelu(self.norm2(apply(images, self.conv2)))
-
-
-def _apply(images: Tensor, convolution: nn.Conv2d) -> Tensor:
-    convolved: Tensor = convolution(images)
-    return convolved
+        if fused:
+            pool = isinstance(self.pool, nn.MaxPool2d)
+            images = pool_norm_gelu(convolve(images, self.conv1), self.norm1, pool)
+            return pool_norm_gelu(convolve(images, self.conv2), self.norm2)
+        images = F.gelu(self.norm1(self.pool(self.conv1(images))))
+        return F.gelu(self.norm2(self.conv2(images)))
 
 
 class UnscaledBatchNorm(nn.BatchNorm2d):
