@@ -1,5 +1,8 @@
 """The one exception that a user is meant to see."""
 
+import difflib
+from collections.abc import Collection, Iterable
+
 
 class UserError(Exception):
     """Something the user can mend.
@@ -8,6 +11,33 @@ class UserError(Exception):
     how to mend it. The command line prints it without a traceback and exits with code 2; from
     Python it is raised as it is.
     """
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that `name` is probably a misspelling of, or None."""
+    return next(iter(difflib.get_close_matches(name, known, n=1)), None)
+
+
+class UnknownNameError(UserError):
+    """A name that is none of the known ones; the message offers the nearest or says which are.
+
+    Parameters
+    ----------
+    kind: what is named: "model", "remedy", ...
+    name: as it was given.
+    known: the names there are.
+    listing: the command that lists them; without one the message does.
+    """
+
+    def __init__(self, kind: str, name: str, known: Collection[str], listing: str = "") -> None:
+        near = nearest(name, known)
+        if near is not None:
+            hint = f"did you mean {near!r}?"
+        elif listing:
+            hint = f"`{listing}` shows what there is"
+        else:
+            hint = f"known are {', '.join(known)}"
+        super().__init__(f"unknown {kind} {name!r}: {hint}")
 
 
 class MissingExtraError(UserError):

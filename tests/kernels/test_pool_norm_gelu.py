@@ -7,7 +7,16 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from tests.kernels.test_norm_relu_pool import images, layer
+from tests.kernels.norms import (
+    CLOSE,
+    assert_large_means_do_not_cancel,
+    assert_predicts_alike,
+    assert_same_bits_again,
+    assert_trains_alike,
+    images,
+    in_float64,
+    layer,
+)
 from unskew.kernels.library import load
 from unskew.kernels.pool_norm_gelu import pool_norm_gelu
 
@@ -15,23 +24,9 @@ LIBRARY = load("pool_norm_gelu")
 
 pytestmark = pytest.mark.skipif(LIBRARY.functions is None, reason=f"no kernels: {LIBRARY.reason}")
 
-CLOSE = {"rtol": 1e-2, "atol": 2e-2}
-EXACT = {"rtol": 1e-3, "atol": 1e-3}
-"""Parameters and statistics are summed in more than bfloat16."""
 
-
-def reference(x, norm, pool):
-    norm = copy.deepcopy(norm).double()
-    x = x.detach().double().requires_grad_()
-    return x, norm, F.gelu(norm(F.max_pool2d(x, 2) if pool else x))
-
-
-@pytest.fixture
-def threads(request):
-    before = torch.get_num_threads()
-    torch.set_num_threads(request.param)
-    yield
-    torch.set_num_threads(before)
+def plain(x, norm, pool):
+    return F.gelu(norm(F.max_pool2d(x, 2) if pool else x))
 
 
 @pytest.mark.parametrize("threads", [1, 3], indirect=True)
@@ -41,30 +36,13 @@ def threads(request):
 )
 def test_training_pass_equals_the_layers(pool, channels, height, width, threads):
     x, norm = images(channels, height, width), layer(channels)
-    wanted_x, wanted_norm, wanted = reference(x, norm, pool)
-    out = pool_norm_gelu(x, norm, pool)
-    gradient = torch.randn(out.shape, generator=torch.Generator().manual_seed(2)).bfloat16()
-    out.backward(gradient)
-    wanted.backward(gradient.double())
-    assert out.dtype == torch.bfloat16
-    assert out.is_contiguous(memory_format=torch.channels_last)
-    torch.testing.assert_close(out.double(), wanted, **CLOSE)
-    torch.testing.assert_close(x.grad.double(), wanted_x.grad, **CLOSE)
-    torch.testing.assert_close(norm.weight.grad.double(), wanted_norm.weight.grad, **EXACT)
-    torch.testing.assert_close(norm.bias.grad.double(), wanted_norm.bias.grad, **EXACT)
-    torch.testing.assert_close(norm.running_mean.double(), wanted_norm.running_mean, **EXACT)
-    torch.testing.assert_close(norm.running_var.double(), wanted_norm.running_var, **EXACT)
-    assert norm.num_batches_tracked == wanted_norm.num_batches_tracked == 1
+    # What the kernel takes for the normal distribution is 1e-4 from it.
+    assert_trains_alike(pool_norm_gelu, plain, x, norm, pool, exact={"rtol": 1e-3, "atol": 1e-3})
 
 
 @pytest.mark.parametrize("pool", [False, True])
 def test_evaluation_uses_the_running_statistics_and_leaves_them(pool):
-    x, norm = images(16, 5, 4).detach(), layer(16).eval()
-    _, same, wanted = reference(x, norm, pool)
-    with torch.inference_mode():
-        out = pool_norm_gelu(x, norm, pool)
-    torch.testing.assert_close(out.double(), wanted.detach(), rtol=1e-2, atol=1e-2)
-    assert torch.equal(norm.running_mean.double(), same.running_mean)
+    assert_predicts_alike(pool_norm_gelu, plain, images(16, 5, 4), layer(16), pool)
 
 
 def test_the_whole_range_of_gelu_and_its_slope():
@@ -98,7 +76,7 @@ def test_other_layers_are_left_to_pytorch(layer_of):
 )
 def test_what_the_kernels_cannot_is_left_to_pytorch(channels, training):
     x, norm = images(channels, 4, 4), layer(channels).train(training)
-    wanted_x, _, wanted = reference(x, norm, True)
+    wanted_x, _, wanted = in_float64(plain, x, norm, True)
     out = pool_norm_gelu(x, norm, True)
     wanted.sum().backward()
     out.sum().backward()
@@ -107,10 +85,7 @@ def test_what_the_kernels_cannot_is_left_to_pytorch(channels, training):
 
 
 def test_large_means_do_not_cancel():
-    x, norm = images(16, 4, 4, scale=1.0, offset=1000.0), layer(16)
-    _, wanted_norm, wanted = reference(x, norm, True)
-    torch.testing.assert_close(pool_norm_gelu(x, norm, True).double(), wanted, **CLOSE)
-    torch.testing.assert_close(norm.running_var.double(), wanted_norm.running_var, **EXACT)
+    assert_large_means_do_not_cancel(pool_norm_gelu, plain, 16)
 
 
 def test_the_first_of_equal_maxima_takes_the_gradient():
@@ -118,7 +93,7 @@ def test_the_first_of_equal_maxima_takes_the_gradient():
     x = images(16, 4, 6, batch=8).detach()
     x = (x * 0.7).round().contiguous(memory_format=torch.channels_last).requires_grad_()
     norm = layer(16)
-    wanted_x, _, wanted = reference(x, norm, True)
+    wanted_x, _, wanted = in_float64(plain, x, norm, True)
     out = pool_norm_gelu(x, norm, True)
     gradient = images(16, 2, 3, batch=8, seed=4).detach()
     out.backward(gradient)
@@ -139,10 +114,4 @@ def test_what_is_not_finite_shows(bad, pool):
 
 
 def test_same_threads_same_bits():
-    results = []
-    for _ in range(2):
-        x, norm = images(32, 9, 8), layer(32)
-        out = pool_norm_gelu(x, norm, True)
-        out.float().square().sum().backward()
-        results.append((out.detach(), x.grad, norm.weight.grad, norm.running_var))
-    assert all(torch.equal(a, b) for a, b in zip(*results, strict=True))
+    assert_same_bits_again(pool_norm_gelu, height=9)

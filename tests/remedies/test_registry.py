@@ -40,7 +40,7 @@ def test_names_are_joined_in_their_order_with_their_own_options():
     ("spec", "options", "words"),
     [
         ("oversampel", {}, "did you mean 'oversample"),
-        ("zzz", {}, "known are balanced_softmax, "),
+        ("zzz", {}, "unknown remedy 'zzz': `unskew remedies list` shows what there is"),
         ("", {}, "unknown remedy ''"),
         ("focal+", {}, "unknown remedy ''"),
         ("oversample", {"focal": {"gamma": 1}}, "options are given for remedy 'focal'"),

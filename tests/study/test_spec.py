@@ -68,7 +68,7 @@ def test_a_run_for_a_choice_holds_images_out(tiny):
         ("seeds = 2", "seeds = 0", "seeds = 0"),
         ("seeds = 2", "seed = 2", "unknown setting 'seed'"),
         ("epochs = 2", "epochs = 0", "arm 'wd0': epochs = 0"),
-        ("epochs = 2", "epoch = 2", "arm 'wd0': unknown setting 'epoch'"),
+        ("epochs = 2", "epoch = 2", "arm 'wd0': unknown setting 'epoch': did you mean 'epochs'"),
         ("epochs = 2", "epochs = ", "not valid TOML"),
         ('arms = ["wd*"]', 'arms = ["xx*"]', "selection 'decay' matches no arm"),
         ('["wd0", "full"]', '["wd0", "ful"]', "a comparison names 'ful'"),

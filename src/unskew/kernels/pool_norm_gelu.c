@@ -77,6 +77,27 @@ INLINE __m512 pooled_value(const Shape *s, const bf16 *x, int64_t unit, int64_t 
     return largest(up, up + s->W * s->C, s->C, which);
 }
 
+/* Two sums a channel over a block of rows: of values and of their products with factors. */
+typedef struct {
+    float values[MAX_CHANNELS], products[MAX_CHANNELS];
+} Block;
+
+static void clear(Block *block, int64_t C) {
+    memset(block->values, 0, sizeof(float) * C);
+    memset(block->products, 0, sizeof(float) * C);
+}
+INLINE void accumulate(Block *block, int64_t c, __m512 value, __m512 factor) {
+    float *values = block->values + c, *products = block->products + c;
+    _mm512_storeu_ps(values, _mm512_add_ps(_mm512_loadu_ps(values), value));
+    _mm512_storeu_ps(products, _mm512_fmadd_ps(value, factor, _mm512_loadu_ps(products)));
+}
+static void add_up(double *total, const Block *block, int64_t C) {
+    for (int64_t c = 0; c < C; c++) {
+        total[c] += block->values[c];
+        total[C + c] += block->products[c];
+    }
+}
+
 /* sums[part][0][c] = sum of v - pivot, sums[part][1][c] = sum of (v - pivot)^2 over all results
  * before normalisation, which `pooled` and `chosen` are filled with where there is a pool. */
 static void statistics(const Shape *s, const bf16 *x, const float *pivot, double *sums,
@@ -88,9 +109,8 @@ static void statistics(const Shape *s, const bf16 *x, const float *pivot, double
         memset(total, 0, sizeof(double) * 2 * C);
         int64_t end = SHARE(units, part + 1, s->parts);
         for (int64_t begin = SHARE(units, part, s->parts); begin < end; begin += BLOCK) {
-            float first[MAX_CHANNELS], second[MAX_CHANNELS];
-            memset(first, 0, sizeof(float) * C);
-            memset(second, 0, sizeof(float) * C);
+            Block block;
+            clear(&block, C);
             int64_t last = begin + BLOCK < end ? begin + BLOCK : end;
             for (int64_t unit = begin; unit < last; unit++)
                 for (int64_t j = 0; j < s->w; j++)
@@ -107,15 +127,9 @@ static void statistics(const Shape *s, const bf16 *x, const float *pivot, double
                             value = load(x + at);
                         }
                         value = _mm512_sub_ps(value, _mm512_loadu_ps(pivot + c));
-                        __m512 sum = _mm512_loadu_ps(first + c);
-                        __m512 squares = _mm512_loadu_ps(second + c);
-                        _mm512_storeu_ps(first + c, _mm512_add_ps(sum, value));
-                        _mm512_storeu_ps(second + c, _mm512_fmadd_ps(value, value, squares));
+                        accumulate(&block, c, value, value);
                     }
-            for (int64_t c = 0; c < C; c++) {
-                total[c] += first[c];
-                total[C + c] += second[c];
-            }
+            add_up(total, &block, C);
         }
     }
 }
@@ -174,9 +188,8 @@ static void through_gelu(const Shape *s, const bf16 *pooled, const bf16 *dy, con
         memset(total, 0, sizeof(double) * 2 * C);
         int64_t end = SHARE(units, part + 1, s->parts);
         for (int64_t begin = SHARE(units, part, s->parts); begin < end; begin += BLOCK) {
-            float first[MAX_CHANNELS], second[MAX_CHANNELS];
-            memset(first, 0, sizeof(float) * C);
-            memset(second, 0, sizeof(float) * C);
+            Block block;
+            clear(&block, C);
             int64_t last = begin + BLOCK < end ? begin + BLOCK : end;
             for (int64_t pixel = begin * s->w; pixel < last * s->w; pixel++)
                 for (int64_t c = 0; c < C; c += 16) {
@@ -187,16 +200,10 @@ static void through_gelu(const Shape *s, const bf16 *pooled, const bf16 *dy, con
                     __m512 slope = _mm512_fmadd_ps(z, density, probability);
                     __m512 g = _mm512_mul_ps(load(dy + at), slope);
                     __m512 offset = _mm512_sub_ps(v, _mm512_loadu_ps(mean + c));
-                    __m512 sum = _mm512_loadu_ps(first + c);
-                    __m512 products = _mm512_loadu_ps(second + c);
                     store(through + at, g);
-                    _mm512_storeu_ps(first + c, _mm512_add_ps(sum, g));
-                    _mm512_storeu_ps(second + c, _mm512_fmadd_ps(g, offset, products));
+                    accumulate(&block, c, g, offset);
                 }
-            for (int64_t c = 0; c < C; c++) {
-                total[c] += first[c];
-                total[C + c] += second[c];
-            }
+            add_up(total, &block, C);
         }
     }
 }

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
-from unskew.errors import UserError
+from unskew.errors import UnknownNameError, UserError
 from unskew.models.base import Network
 
 _NETWORKS = {
@@ -33,9 +32,7 @@ def network_class(name: str) -> type[Network]:
     UserError: no network has this name.
     """
     if name not in _NETWORKS:
-        near = difflib.get_close_matches(name, _NETWORKS, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(_NETWORKS)}"
-        raise UserError(f"unknown model {name!r}: {hint}")
+        raise UnknownNameError("model", name, _NETWORKS)
     module, attribute = _NETWORKS[name]
     found: type[Network] = getattr(import_module(module), attribute)
     return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import pkgutil
 from collections.abc import Mapping
@@ -12,7 +11,7 @@ from importlib import import_module
 from typing import Any
 
 import unskew.remedies
-from unskew.errors import UserError
+from unskew.errors import UnknownNameError, UserError
 from unskew.remedies.base import Remedy
 from unskew.remedies.compose import compose
 
@@ -43,9 +42,7 @@ def remedy_class(name: str) -> type[Remedy]:
     """
     _import_all()
     if name not in Remedy.known:
-        near = difflib.get_close_matches(name, Remedy.known, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(names())}"
-        raise UserError(f"unknown remedy {name!r}: {hint}")
+        raise UnknownNameError("remedy", name, names(), listing="unskew remedies list")
     return Remedy.known[name]
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from pathlib import Path
 from typing import Any
 
-from unskew.errors import UserError
+from unskew.errors import UnknownNameError
 
 _FOLDER = Path(__file__).parent / "recipes"
 
@@ -26,7 +25,5 @@ def preset(name: str) -> dict[str, Any]:
     """
     known = preset_names()
     if name not in known:
-        near = difflib.get_close_matches(str(name), known, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
-        raise UserError(f"unknown recipe {name!r}: {hint}")
+        raise UnknownNameError("recipe", str(name), known)
     return tomllib.loads((_FOLDER / f"{name}.toml").read_text(encoding="utf-8"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -12,7 +13,7 @@ import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from unskew.data.skew import Skew, describe_skew
-from unskew.errors import UserError
+from unskew.errors import UserError, nearest
 from unskew.training.presets import preset
 
 SEEDS = 2**32
@@ -229,15 +230,22 @@ def make_recipe(fields: dict[str, Any]) -> Recipe:
     try:
         return Recipe.model_validate(fields)
     except ValidationError as error:
-        raise UserError(explain_validation(error)) from None
+        raise UserError(explain_validation(error, Recipe.model_fields)) from None
 
 
-def explain_validation(error: ValidationError) -> str:
-    """The first of pydantic's complaints as a sentence that names field, value and mend."""
+def explain_validation(error: ValidationError, known: Iterable[str] = ()) -> str:
+    """The first of pydantic's complaints as a sentence that names field, value and mend.
+
+    Parameters
+    ----------
+    known: fields that an unknown one may be a misspelling of.
+    """
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"]) or "the recipe"
     if first["type"] == "extra_forbidden":
-        return f"unknown setting {where!r}: check its spelling"
+        near = nearest(where, known)
+        mend = f"did you mean {near!r}?" if near else "check its spelling"
+        return f"unknown setting {where!r}: {mend}"
     if first["type"] == "value_error":
         return str(first["msg"]).removeprefix("Value error, ")
     value = first.get("input")
