@@ -76,7 +76,7 @@ def test_options_and_epochs_act():
 
 @pytest.mark.parametrize("name", SAMPLERS)
 def test_a_sampler_draws_what_the_trainer_draws(name):
-    facts = Facts(COUNTS, LABELS, 5, 64, 0)
+    facts = Facts(COUNTS, LABELS, 5, 64, seed=3)
     sampler = unskew.RemedySampler(name, LABELS, epochs=5, seed=3)
     for epoch in (0, 4):
         sampler.set_epoch(epoch)
@@ -85,6 +85,42 @@ def test_a_sampler_draws_what_the_trainer_draws(name):
         wanted = rng.permutation(len(LABELS)) if draw is None else draw.indices
         assert list(sampler) == wanted.tolist()
         assert len(sampler) == len(wanted)
+
+
+def test_the_seed_of_a_sampler_acts_where_images_are_left_out():
+    drawn = [set(unskew.RemedySampler("undersample", LABELS, seed=seed)) for seed in (0, 0, 1)]
+    assert drawn[0] == drawn[1]
+    assert drawn[0] != drawn[2]
+
+
+@pytest.mark.parametrize("counts", [[0.9, 0.1], [5000.7, 0.4], [float("nan"), 1], [-1, 2], [], [0]])
+def test_what_counts_no_images_is_refused(counts):
+    with pytest.raises(UserError, match="counts must be images of each class"):
+        unskew.RemedyLoss("balanced_softmax", counts)
+
+
+@pytest.mark.parametrize(
+    ("logits", "labels", "words"),
+    [
+        (torch.zeros(100, 3), torch.zeros(60), r"labels must be \(100,\), not \(60,\)"),
+        (torch.zeros(10, 4), torch.zeros(10), r"held_out logits must be \(N, 3\)"),
+        (torch.zeros(10, 3), torch.full((10,), 3), "must be 0 to 2: one of them names no class"),
+        (torch.zeros(10, 3), torch.full((10,), -1), "must be 0 to 2"),
+    ],
+)
+def test_held_out_images_that_do_not_fit_are_refused(logits, labels, words):
+    with pytest.raises(UserError, match=words):
+        unskew.adjust_logits(
+            "temperature_scaling", torch.zeros(5, 3), COUNTS, held_out=(logits, labels)
+        )
+
+
+def test_logits_of_a_network_that_still_trains_are_adjusted():
+    logits, _ = batch()
+    for remedy in ("posthoc_em", "posthoc_logit_adjustment"):
+        wanted = unskew.adjust_logits(remedy, logits.detach(), COUNTS)
+        found = unskew.adjust_logits(remedy, logits.detach().requires_grad_(), COUNTS)
+        assert torch.equal(found, wanted)
 
 
 def test_a_sampler_serves_a_data_loader():

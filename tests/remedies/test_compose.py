@@ -96,6 +96,9 @@ def test_adjustments_may_be_fitted_on_labelled_images_of_the_adjusted_logits():
         ("influence_balanced+focal", "both replace the loss"),
         ("seql+influence_balanced", "both replace the loss"),
         ("ldam+drw+focal", "'ldam' and 'focal' both replace the loss"),
+        ("ldam+glmc", "'ldam' and 'glmc' both replace the loss"),
+        ("ldam+tau_normalised", "no say in the cosines of 'ldam'"),
+        ("max_norm+ldam", "'max_norm' changes the lengths"),
     ],
 )
 def test_what_cannot_go_together_is_refused_with_the_reason(spec, words):
@@ -112,6 +115,42 @@ def test_what_the_papers_combine_goes_together_and_each_part_acts(spec):
     for part in spec.split("+"):
         alone = rehearse(make_remedy(part))
         assert alone.shape != seen.shape or not torch.equal(alone, seen)
+
+
+@pytest.mark.parametrize("owner", ["crt", "lws", "weight_balancing"])
+def test_a_joined_part_lasts_into_a_stage_that_another_sets_up(owner):
+    """Its loss, its projection and its groups; the stage's own hooks stay the stage's."""
+    parts = "label_aware_smoothing+max_norm+weight_decay_by_layer+mixup"
+    first, second = make_remedy(f"{parts}+{owner}").stages(10)
+    alone = make_remedy(owner).stages(10)[1].remedy
+    assert first.remedy is None
+    lasting = {"loss", "after_step", "parameter_groups"}
+    assert second.remedy.overrides() == alone.overrides() | lasting
+    wanted = make_remedy("label_aware_smoothing").loss(FACTS, 9)
+    logits, labels = torch.randn(8, FACTS.num_classes), torch.arange(8) % FACTS.num_classes
+    assert torch.equal(second.remedy.loss(FACTS, 9)(logits, labels), wanted(logits, labels))
+
+
+def test_a_stage_of_its_own_remedy_alone_is_left_as_it_is():
+    assert make_remedy("mixup+crt").stages(10)[1].remedy.overrides() == {"draw"}
+
+
+def test_images_are_mixed_after_all_else_has_been_done_to_them():
+    specs = ("mixup+oversample_augmented", "oversample_augmented+mixup")
+    first, second = (rehearse(make_remedy(spec)) for spec in specs)
+    assert torch.equal(first, second)
+
+
+def test_a_temperature_is_fitted_before_the_prior_is_moved():
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(60, FACTS.num_classes, generator=generator)
+    labels = torch.arange(60) % FACTS.num_classes
+    held_out = HeldOut(logits, logits, labels)
+    alone = make_remedy("temperature_scaling").adjustment(FACTS, held_out)
+    for spec in ("posthoc_logit_adjustment+temperature_scaling",
+                 "temperature_scaling+posthoc_logit_adjustment"):  # fmt: skip
+        both = make_remedy(spec).adjustment(FACTS, held_out)
+        assert torch.equal(both.scale, alone.scale)
 
 
 def refusal(spec):

@@ -59,6 +59,12 @@ def test_a_restored_trainer_looks_for_itself(splits, looks):
     assert len(looks) == 1
 
 
+def test_what_follows_training_is_done_once(splits):
+    trainer = Trainer(RECIPE.with_(remedy="tau_normalised"), splits)
+    trainer.fit()
+    assert torch.equal(trainer.judge(), trainer.judge())
+
+
 def test_no_look_outlives_the_weights_it_was_of(splits):
     trainer = Trainer(RECIPE, splits)
     for _ in trainer.epoch():

@@ -7,7 +7,7 @@ from unskew.models.registry import build
 from unskew.remedies.base import Remedy, Stage
 from unskew.training.groups import decay_groups
 from unskew.training.muon import Muon
-from unskew.training.optimisation import group_rates, learning_rate, make_optimizer
+from unskew.training.optimisation import group_rates, learning_rate, make_optimizer, stage_decay
 from unskew.training.recipe import Recipe
 
 
@@ -47,6 +47,41 @@ def test_warmup_rises_linearly_and_then_hands_over():
     assert found[0] == pytest.approx(1 / 20)
     assert found[19] == 1
     assert found[20] == 1
+
+
+def stage_rates(epochs, run, steps=10, **fields):
+    """Of a stage of so many of the run's epochs."""
+    recipe = Recipe(learning_rate=1.0, epochs=run, **fields)
+    return [learning_rate(recipe, step, steps, epochs) for step in range(epochs * steps)]
+
+
+def test_a_stage_has_its_share_of_milestones_and_warmup():
+    fields = {"schedule": "step", "milestones": (160, 180), "drop": 0.1, "warmup_epochs": 5}
+    first, second = stage_rates(180, 200, **fields), stage_rates(20, 200, **fields)
+    for found, unit in ((first, 180), (second, 20)):  # rates of 200 epochs, drawn together
+        assert found[round(0.8 * unit * 10) - 1] == 1
+        assert found[round(0.8 * unit * 10)] == pytest.approx(0.1)
+        assert found[-1] == pytest.approx(0.01)
+        warmup = round(unit / 200 * 5 * 10)
+        assert found[warmup - 1] == 1
+        assert warmup == 1 or found[warmup - 2] < 1
+
+
+def test_no_stage_is_all_warmup():
+    found = stage_rates(2, 20, schedule="cosine", warmup_epochs=2)
+    assert max(found) == found[1] == 1
+    assert found[-1] < 0.05
+
+
+def test_a_stages_own_decay_is_l2_however_the_recipes_is_meant():
+    own, none = Stage("a", 1, weight_decay=0.1), Stage("a", 1)
+    plain = Recipe(learning_rate=0.02, weight_decay=0.3)
+    decoupled = plain.with_(decoupled_decay=True)
+    assert stage_decay(plain, own) == 0.1
+    assert stage_decay(plain, none) == stage_decay(decoupled, none) == 0.3
+    for recipe, stage, wanted in ((decoupled, own, 0.1), (decoupled, none, 15), (plain, own, 0.1)):
+        optimizer = make_optimizer(recipe, network(), None, Remedy(), stage_decay(recipe, stage))
+        assert optimizer.param_groups[0]["weight_decay"] == pytest.approx(wanted)
 
 
 def network():

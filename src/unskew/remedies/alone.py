@@ -106,7 +106,7 @@ class RemedySampler(Sampler[int]):
     ) -> None:
         self._remedy = _only(remedy, options, {"draw"}, "sampler")
         known = np.asarray(labels, dtype=np.int64)
-        self._facts = _facts(np.bincount(known), epochs, known)
+        self._facts = _facts(np.bincount(known), epochs, known, seed)
         self._remedy.check(self._facts)
         self._seed = seed
         self.set_epoch(0)
@@ -139,7 +139,7 @@ def adjust_logits(
     ----------
     remedy: a name, or several joined by "+", that acts after training through the logits alone:
         "posthoc_logit_adjustment", "posthoc_em", "temperature_scaling".
-    logits: float (N, K), of the images to be predicted.
+    logits: float (N, K), of the images to be predicted, on any device.
     counts: int (K,), training images of each class.
     options: as {"posthoc_logit_adjustment": {"tau": 0.5}}.
     held_out: logits float (M, K) and labels int (M,) of images that were not trained on, for
@@ -147,11 +147,12 @@ def adjust_logits(
 
     Returns
     -------
-    float32 (N, K).
+    float32 (N, K), on the device of `logits`.
 
     Raises
     ------
-    UserError: the remedy is unknown, does more than that, or needs `held_out`; shapes do not fit.
+    UserError: the remedy is unknown, does more than that, or needs `held_out`; shapes do not fit,
+        or a label names no class.
 
     Examples
     --------
@@ -165,14 +166,30 @@ def adjust_logits(
             f"remedy {remedy!r} is fitted: give logits and labels of images that were not trained "
             "on as held_out"
         )
-    scores = torch.as_tensor(logits, dtype=torch.float32)
-    if scores.ndim != 2 or scores.shape[1] != facts.num_classes:
-        raise UserError(f"logits must be (N, {facts.num_classes}), not {tuple(scores.shape)}")
+    scores = _logits(logits, facts, "logits")
     known: tuple[Tensor, Tensor] | tuple[None, None] = (None, None)
     if held_out is not None:
-        known = torch.as_tensor(held_out[0]).float(), torch.as_tensor(held_out[1]).long()
-    adjustment = found.adjustment(facts, HeldOut(scores, *known))
+        shown = _logits(held_out[0], facts, "held_out logits").detach().cpu()
+        known = shown, _labels(held_out[1], shown)
+    adjustment = found.adjustment(facts, HeldOut(scores.detach().cpu(), *known))
     return scores if adjustment is None else adjustment(scores)
+
+
+def _logits(values: ArrayLike | Tensor, facts: Facts, what: str) -> Tensor:
+    scores = torch.as_tensor(values, dtype=torch.float32)
+    if scores.ndim != 2 or scores.shape[1] != facts.num_classes:
+        raise UserError(f"{what} must be (N, {facts.num_classes}), not {tuple(scores.shape)}")
+    return scores
+
+
+def _labels(values: ArrayLike | Tensor, logits: Tensor) -> Tensor:
+    labels = torch.as_tensor(values).long().cpu()
+    count, classes = logits.shape
+    if labels.shape != (count,):
+        raise UserError(f"held_out labels must be ({count},), not {tuple(labels.shape)}")
+    if count and not (0 <= int(labels.min()) and int(labels.max()) < classes):
+        raise UserError(f"held_out labels must be 0 to {classes - 1}: one of them names no class")
+    return labels
 
 
 def _only(spec: str, options: Options | None, hooks: set[str], what: str) -> Remedy:
@@ -185,11 +202,17 @@ def _only(spec: str, options: Options | None, hooks: set[str], what: str) -> Rem
 
 
 def _facts(
-    counts: NDArray[np.int64], epochs: int = 1, labels: NDArray[np.int64] | None = None
+    counts: NDArray[Any],
+    epochs: int = 1,
+    labels: NDArray[np.int64] | None = None,
+    seed: int = 0,
 ) -> Facts:
-    if counts.ndim != 1 or counts.size == 0 or (counts < 0).any() or not counts.any():
-        raise UserError(f"counts must be images of each class, (K,), not {counts.tolist()}")
+    counted = counts.ndim == 1 and counts.size > 0 and bool((counts == np.floor(counts)).all())
+    if not counted or (counts < 0).any() or not counts.any():
+        raise UserError(
+            f"counts must be images of each class, whole numbers (K,), not {counts.tolist()}"
+        )
     counts = counts.astype(np.int64)
     if labels is None:
         labels = np.repeat(np.arange(len(counts), dtype=np.int64), counts)
-    return Facts(counts, labels, epochs, batch_size=1, seed=0)
+    return Facts(counts, labels, epochs, batch_size=1, seed=seed)

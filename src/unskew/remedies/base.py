@@ -141,9 +141,12 @@ class Stage:
     epochs: length of the stage; the stages' sum is the run's cost.
     classifier_only: freeze everything but the classifier (BatchNorm statistics included).
     reset_classifier: draw the classifier's weights anew when the stage begins.
-    remedy: acts in this stage in place of the run's remedy; None keeps that one.
-    learning_rate: factor on the recipe's learning rate; the schedule starts afresh.
-    weight_decay: replaces the recipe's, where not None.
+    remedy: acts in this stage in place of the remedy that divides the run; None keeps that one.
+        What the run's other remedies do to the loss, after a step and to the optimiser's groups
+        goes on; the rest of them (mixing, a step of their own) ends with the first stage.
+    learning_rate: factor on the recipe's learning rate; the schedule starts afresh, its warm-up
+        and milestones in proportion to the stage's epochs.
+    weight_decay: replaces the recipe's, where not None; of an L2 penalty.
     """
 
     name: str
@@ -197,6 +200,9 @@ class Remedy:
     held_out: share of the training images to keep apart for `adjustment`.
     mixes: its `transform` makes one image of two and sets `Batch.other_labels`; images are
         mixed once, so two such remedies together are refused.
+    cosines: its classifier's logits do not depend on the lengths of the weights.
+    acts_on_lengths: it changes the lengths of the classifier's weights, which would do nothing
+        beside `cosines`.
     splits_loss: its `update` asks `backward` for the loss of some classes alone, which only a
         loss that is a sum over examples can give; refused beside an `objective`.
     """
@@ -206,6 +212,8 @@ class Remedy:
     views: ClassVar[int] = 0
     held_out: ClassVar[float] = 0.0
     mixes: ClassVar[bool] = False
+    cosines: ClassVar[bool] = False
+    acts_on_lengths: ClassVar[bool] = False
     splits_loss: ClassVar[bool] = False
 
     known: ClassVar[dict[str, type[Remedy]]] = {}

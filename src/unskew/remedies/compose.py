@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -80,6 +80,12 @@ def _check_pair(first: Remedy, second: Remedy) -> None:
                     f"remedy {splitter.name!r} treats the loss class by class, and the objective "
                     f"of {other.name!r} is no sum over examples: choose one"
                 )
+    for owner, other in ((first, second), (second, first)):
+        if owner.cosines and other.acts_on_lengths:
+            raise UserError(
+                f"remedy {other.name!r} changes the lengths of the classifier's weights, which "
+                f"have no say in the cosines of {owner.name!r}: choose one"
+            )
     if first.mixes and second.mixes:
         raise UserError(f"remedies {first.name!r} and {second.name!r} both mix images: choose one")
     if first.corrects_prior and second.corrects_prior:
@@ -113,7 +119,13 @@ class Composite(Remedy):
             part.check(facts)
 
     def stages(self, epochs: int) -> tuple[Stage, ...]:
-        return self._owner("stages").stages(epochs)
+        owner = self._owner("stages")
+        others = tuple(_Lasting(part) for part in self.parts if part is not owner)
+        return tuple(
+            stage if stage.remedy is None
+            else replace(stage, remedy=Composite((stage.remedy, *others)))
+            for stage in owner.stages(epochs)
+        )  # fmt: skip
 
     def prepare(self, network: nn.Module, facts: Facts) -> None:
         self._owner("prepare").prepare(network, facts)
@@ -136,7 +148,8 @@ class Composite(Remedy):
         return self._owner("class_weights").class_weights(facts, epoch)
 
     def transform(self, batch: Batch, facts: Facts, rng: np.random.Generator) -> Batch:
-        for part in self.parts:
+        # Mixing comes last: who changes an image by what is known of it must find it whole.
+        for part in sorted(self.parts, key=lambda part: part.mixes):
             batch = part.transform(batch, facts, rng)
         return batch
 
@@ -166,13 +179,45 @@ class Composite(Remedy):
             part.after_training(network, facts)
 
     def adjustment(self, facts: Facts, held_out: HeldOut) -> Adjustment | None:
-        """The parts' adjustments one after another, each fitted on what the last has left."""
+        """The parts' adjustments one after another, each fitted on what the last has left.
+
+        What corrects the prior comes last: held-out images, on which the others are fitted, have
+        the prior of the training images.
+        """
         whole: Adjustment | None = None
-        for part in self.parts:
+        for part in sorted(self.parts, key=lambda part: part.corrects_prior):
             step = part.adjustment(facts, _adjusted(held_out, whole))
             if step is not None:
                 whole = step if whole is None else _then(whole, step)
         return whole
+
+
+LASTING = frozenset({"loss", "after_step", "parameter_groups"})
+"""Hooks by which a remedy goes on acting where another one's stage begins."""
+
+
+@dataclass(frozen=True)
+class _Lasting(Remedy):
+    """What is left of a remedy in a stage that another one has set up."""
+
+    part: Remedy = Remedy()
+
+    def __post_init__(self) -> None:
+        """It has no options of its own."""
+
+    def overrides(self) -> frozenset[str]:
+        return self.part.overrides() & LASTING
+
+    def loss(self, facts: Facts, epoch: int) -> ExampleLoss | None:
+        return self.part.loss(facts, epoch)
+
+    def after_step(self, network: nn.Module, facts: Facts, epoch: int) -> None:
+        self.part.after_step(network, facts, epoch)
+
+    def parameter_groups(
+        self, network: nn.Module, weight_decay: float
+    ) -> list[dict[str, Any]] | None:
+        return self.part.parameter_groups(network, weight_decay)
 
 
 def _adjusted(held_out: HeldOut, adjustment: Adjustment | None) -> HeldOut:

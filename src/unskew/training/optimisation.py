@@ -84,6 +84,16 @@ def group_rates(
     return rates
 
 
+def stage_decay(recipe: Recipe, stage: Stage) -> float:
+    """λ of a stage as `make_optimizer` takes it: the recipe's, or the stage's own.
+
+    A stage's own is the λ of an L2 penalty, as its paper has it, however the recipe's is meant.
+    """
+    if stage.weight_decay is None:
+        return recipe.weight_decay
+    return stage.weight_decay * (recipe.learning_rate if recipe.decoupled_decay else 1.0)
+
+
 def learning_rate(recipe: Recipe, step: int, steps_per_epoch: int, epochs: int) -> float:
     """The learning rate of one step, a pure function of its position.
 
@@ -91,17 +101,18 @@ def learning_rate(recipe: Recipe, step: int, steps_per_epoch: int, epochs: int) 
     ----------
     step: 0 for the first of the stage.
     steps_per_epoch: of the stage's epochs.
-    epochs: of the stage.
+    epochs: of the stage. Warm-up and milestones, which the recipe counts in epochs of the whole
+        run, keep their share of a stage that is shorter.
     """
-    peak = recipe.learning_rate
-    warmup = min(recipe.warmup_epochs, epochs) * steps_per_epoch
+    peak, share_of_run = recipe.learning_rate, epochs / recipe.epochs
+    warmup = round(min(recipe.warmup_epochs * share_of_run, epochs) * steps_per_epoch)
     if step < warmup:
         return peak * (step + 1) / warmup
     total = epochs * steps_per_epoch
     match recipe.schedule:
         case "step":
-            epoch = step // steps_per_epoch
-            return peak * recipe.drop ** sum(epoch >= milestone for milestone in recipe.milestones)
+            passed = [m for m in recipe.milestones if step >= m * share_of_run * steps_per_epoch]
+            return peak * recipe.drop ** len(passed)
         case "cosine":
             # Loshchilov & Hutter 2017, equation 5, without restarts, to zero.
             return peak * 0.5 * (1 + math.cos(math.pi * (step - warmup) / (total - warmup)))

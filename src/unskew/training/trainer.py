@@ -22,7 +22,7 @@ from unskew.training.epoch import Epoch
 from unskew.training.events import EpochBegan, EpochEnded, Event, StepsDone
 from unskew.training.fitting import check_recipe
 from unskew.training.history import EpochRecord
-from unskew.training.optimisation import group_rates, make_optimizer
+from unskew.training.optimisation import group_rates, make_optimizer, stage_decay
 from unskew.training.precision import autocast, resolve
 from unskew.training.predict import predict_logits
 from unskew.training.recipe import Recipe
@@ -91,6 +91,7 @@ class Trainer:
         # Not fetched from the device yet, so that no step waits for it: see `_settle`.
         self._losses: list[Tensor] = []
         self._right = torch.zeros((), dtype=torch.int64, device=device)
+        self._ended = False
         self._look: Tensor | None = None
         """Logits after the last epoch, while the weights are those."""
         self._enter_stage(fresh=True)
@@ -282,7 +283,9 @@ class Trainer:
         float32 (N, K) on the device, under the recipe's test views and before any adjustment.
             The look after the last epoch is not taken again where a second would be the same.
         """
-        self.remedy.after_training(self.state.network, self.facts)
+        if not self._ended:
+            self.remedy.after_training(self.state.network, self.facts)
+            self._ended = True
         views = self.recipe.test_views
         unchanged = views == "one" and "after_training" not in self.remedy.overrides()
         if self._look is not None and unchanged:
@@ -304,10 +307,13 @@ class Trainer:
         stage = self._stage
         if fresh:
             enter_stage(self.state.network, stage, self.recipe.seed, self.state.position.stage)
-        decay = self.recipe.weight_decay if stage.weight_decay is None else stage.weight_decay
         hold_frozen(self.state.network, stage)
         self.state.optimizer = make_optimizer(
-            self.recipe, self.state.network, self.state.auxiliary, self._remedy, decay
+            self.recipe,
+            self.state.network,
+            self.state.auxiliary,
+            self._remedy,
+            stage_decay(self.recipe, stage),
         )
 
     def save(self) -> State:
@@ -317,7 +323,7 @@ class Trainer:
 
     def restore(self, state: State) -> None:
         """Go on from what `save` gave, in this or another process."""
-        self._look = None
+        self._look, self._ended = None, False
         self.state.position = Position(**state[1]["position"])
         self._enter_stage(fresh=False)
         self.state.load_state_dict(state)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from unskew.data.transfer import moved
 from unskew.errors import UserError
-from unskew.remedies.base import Batch, Draw, Facts, Remedy
+from unskew.remedies.base import Batch, Draw, ExampleLoss, Facts, Remedy
 from unskew.remedies.counts import at_least_one, weights_of_mean_one
 from unskew.remedies.mixing.pairs import blend, box, paste, shares
 from unskew.remedies.options import option
@@ -26,11 +26,11 @@ class GLMC(Remedy):
 
     L = α·L_c + (1 - α)·L_cb + γ·L_sim with α = 1 - (t/T)², t the epoch (Du et al. 2023,
     section 3). A shuffled batch is mixed by one λ ~ Beta(a, a) with a batch drawn by class: MixUp
-    of the first views, CutMix of the second, both labelled λ and 1 - λ. L_c is the run's loss of
+    of the first views, CutMix of the second, both labelled λ and 1 - λ. L_c is that of
     a classifier of its own, dropped after training; L_cb is cross-entropy of the network's
     classifier, in which a label of class k weighs w_k ∝ 1/n_k^k_l; each is summed over both
     mixtures. L_sim = -cos(p_1, sg z_2) - cos(p_2, sg z_1), with z a projection of the features, p
-    a prediction made of z, and sg stopping the gradient.
+    a prediction made of z, and sg stopping the gradient. Both losses are plain cross-entropy.
 
     As in the public code the rectangle is cut off at the border and the labels keep λ, and
     weights are not divided by their sum over the batch. Its ResNet-32, on which the published
@@ -91,6 +91,10 @@ class GLMC(Remedy):
             other_labels=batch.partners.labels,
             share=shares(batch, lam),
         )
+
+    def loss(self, facts: Facts, epoch: int) -> ExampleLoss | None:
+        """Cross-entropy; said here so that no other loss, nor smoothing, joins in one half of it."""
+        return None
 
     def objective(
         self,

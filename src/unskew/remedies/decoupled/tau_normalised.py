@@ -26,6 +26,7 @@ class TauNormalised(Remedy):
     """
 
     name = "tau_normalised"
+    acts_on_lengths = True
     corrects_prior = True
 
     tau: float = option(0.7, at_least=0, at_most=2)

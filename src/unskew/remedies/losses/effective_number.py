@@ -27,9 +27,10 @@ def inverse_effective_number(counts: NDArray[np.float64], beta: float) -> NDArra
 class EffectiveNumber(Remedy):
     """Losses weighted by one over the effective number of images of the example's class.
 
-    w_c ∝ (1 - β) / (1 - β^{n_c}), scaled to a mean of 1 over the classes: the class-balanced
-    loss (Cui et al. 2019, section 4). Together with `focal` it is the paper's
-    class-balanced focal loss, but for the softmax.
+    w_c ∝ (1 - β) / (1 - β^{n_c}): the class-balanced loss (Cui et al. 2019, section 4). The
+    batch's weighted sum is divided by the sum of its weights, as in PyTorch and in the code of
+    Cao et al. 2019; the authors' own divides by the number of images. Together with `focal` it is
+    the paper's class-balanced focal loss, but for the softmax and that divisor.
 
     Attributes
     ----------

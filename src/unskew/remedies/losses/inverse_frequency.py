@@ -14,8 +14,10 @@ from unskew.remedies.counts import at_least_one, weights_of_mean_one
 class InverseFrequency(Remedy):
     """Losses weighted by one over the size of the example's class.
 
-    w_c ∝ 1 / n_c (King & Zeng 2001, "weighting"): in expectation every class has the same say.
-    Up to scale, which the weighted mean cancels, the "balanced" weights of scikit-learn.
+    w_c ∝ 1 / n_c (King & Zeng 2001, "weighting"), up to scale the "balanced" weights of
+    scikit-learn. As in PyTorch the batch's weighted sum is divided by the sum of its weights, so
+    every class has the same say in a batch that has them all; a class that many batches lack has
+    less.
     """
 
     name = "inverse_frequency"

@@ -32,6 +32,7 @@ class LDAM(Remedy):
     """
 
     name = "ldam"
+    cosines = True
 
     max_m: float = option(0.5, at_least=0)
     s: float = option(30.0, above=0)

@@ -23,7 +23,7 @@ class TemperatureScaling(Remedy):
 
     softmax(z/T) with the T > 0 of the least negative log-likelihood (Guo et al. 2017, section
     4.2) on a tenth of the training images, which is not trained on. The fit is for the training
-    prior. Put it before a correction of the prior: `temperature_scaling+posthoc_logit_adjustment`.
+    prior, so beside a correction of the prior it is made first, in whatever order they are named.
 
     Attributes
     ----------

@@ -25,6 +25,7 @@ class MaxNorm(Remedy):
     """
 
     name = "max_norm"
+    acts_on_lengths = True
 
     delta: float = option(1.0, above=0)
 
