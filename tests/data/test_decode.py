@@ -81,6 +81,15 @@ def test_a_truncated_jpeg_is_damaged_not_half_grey():
         decode(data[: len(data) // 2])
 
 
+def test_whatever_a_decoder_raises_is_the_files_fault(monkeypatch):
+    def broken(image):
+        raise TypeError("a tag of the wrong kind")
+
+    monkeypatch.setattr(module.ImageOps, "exif_transpose", broken)
+    with pytest.raises(NotAnImage, match=r"a damaged PNG \(a tag of the wrong kind\)"):
+        decode(saved(GRADIENT, "PNG"))
+
+
 @pytest.mark.parametrize("form", ["PNG", "JPEG"])
 def test_too_many_pixels_are_refused_before_they_are_unpacked(form, monkeypatch):
     monkeypatch.setattr(module, "MAX_PIXELS", 1000)

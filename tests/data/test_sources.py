@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from tests.data.conftest import class_files, image_bytes, write_folder, write_tar, write_zip
-from unskew.data.sources import open_data
+from unskew.data.sources import class_folders, open_data
 from unskew.errors import UserError
 
 
@@ -44,6 +44,49 @@ def test_every_container_gives_the_same_images(tmp_path, name):
     assert splits.notes == ()
     first = np.asarray(Image.open(io.BytesIO(files["train/cat/0.png"])))
     assert (splits.train.images == first).all(axis=(1, 2, 3)).any()
+
+
+@pytest.mark.parametrize("name", ["photos", "photos.zip", "photos.tar.gz"])
+def test_the_order_of_an_archive_does_not_matter(tmp_path, name):
+    files = class_files()
+    mixed = dict(sorted(files.items(), key=lambda item: item[0][::-1]))
+    assert list(mixed) != sorted(mixed)
+    splits = open_data(str(WRITERS[name](tmp_path / name, mixed)))
+    reference = open_data(str(write_folder(tmp_path / "reference", files)))
+    assert splits.fingerprint == reference.fingerprint
+    assert (splits.train.images == reference.train.images).all()
+
+
+def test_a_zip_that_lies_about_its_sizes_takes_no_memory(tmp_path):
+    path = write_zip(tmp_path / "a.zip", class_files())
+    data = bytearray(path.read_bytes())
+    entry = data.index(b"PK\x01\x02")
+    data[entry + 20 : entry + 24] = (2**32 - 2).to_bytes(4, "little")
+    path.write_bytes(data)
+    with pytest.raises(
+        UserError, match=r"a\.zip is truncated or damaged .*larger than the archive"
+    ):
+        open_data(str(path))
+
+
+def test_a_zip_of_an_unknown_method_is_said_to_be_one(tmp_path):
+    path = write_zip(tmp_path / "a.zip", class_files())
+    data = bytearray(path.read_bytes())
+    at = 0
+    while (at := data.find(b"PK\x01\x02", at)) >= 0:
+        data[at + 10 : at + 12] = (9).to_bytes(2, "little")  # deflate64
+        at += 4
+    path.write_bytes(data)
+    with pytest.raises(UserError, match="packed by a method that Python cannot unpack"):
+        open_data(str(path))
+
+
+def test_files_that_are_large_are_decoded_a_few_at_a_time(tmp_path, monkeypatch):
+    files = class_files()
+    reference = open_data(str(write_folder(tmp_path / "reference", files)))
+    monkeypatch.setattr(class_folders, "BLOCK_BYTES", 1)
+    splits = open_data(str(write_zip(tmp_path / "photos.zip", files)))
+    assert splits.fingerprint == reference.fingerprint
 
 
 def test_the_second_opening_maps_the_cache_and_decodes_nothing(tmp_path, monkeypatch):

@@ -45,6 +45,21 @@ def test_many_blocks_are_judged_pair_by_pair():
     assert found.critical is None
 
 
+def test_pairs_told_apart_need_not_be_those_furthest_apart_in_rank():
+    """C is last in most blocks and far ahead in three, which B, the second, never is."""
+    ahead = np.array([True] * 3 + [False] * 9)
+    step = np.arange(12) * 1e-3
+    figures = {
+        "a": 1.0 + step,
+        "b": 0.9 + np.arange(12) * 2e-3,
+        "c": np.where(ahead, 3.0 + step, 0.5 - 3 * step),
+    }
+    found = rank(figures)
+    assert found.method == "wilcoxon"
+    assert list(found.means) == ["a", "b", "c"]
+    assert found.told == (("a", "b"),)
+
+
 def test_a_pairs_own_test_does_not_heed_what_else_is_ranked():
     """The reason for Wilcoxon's test: with mean ranks, more losers bring two rivals closer."""
     figures = table(14, [0, 1.0], 0.1)

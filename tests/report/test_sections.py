@@ -86,7 +86,16 @@ def test_where_every_run_of_an_arm_diverged(study, tmp_path):
     assert note.text.startswith("λ = 1e-2: 6 of 6 runs diverged")
     said = [item for block in blocks(document, "conclusions", Bullets) for item in block.items]
     assert "“λ = 1e-2” and “λ = 0” have no finished seed in common yet." in said
-    assert "Decay: not all runs of the choice are over yet." in said
+    (choice,) = [item for item in said if item.startswith("Decay: validation chooses λ = ")]
+    assert "Left out of the choice, because a run of theirs diverged: 1e-2." in choice
+    assert "choice-1" in context.drawn
+
+
+def test_a_choice_of_which_every_value_diverged(study, tmp_path):
+    out = write_study(tmp_path / "out", study, diverge=lambda run: run.for_choice)
+    document, context = document_of(out, tmp_path / "figures")
+    said = [item for block in blocks(document, "conclusions", Bullets) for item in block.items]
+    assert "Decay: a run of every value diverged, so there is nothing to choose among." in said
     assert "choice-1" not in context.drawn
 
 

@@ -6,10 +6,12 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 
 import pytest
+from filelock import FileLock
 
 from tests.tiny_study import TEXT
 from unskew.errors import UserError
@@ -17,6 +19,7 @@ from unskew.study.execute import execute_study
 from unskew.study.plan import plan
 from unskew.study.progress import StudyProgress
 from unskew.study.results import load_results
+from unskew.study.spec import Study
 from unskew.study.store import COLUMNS
 from unskew.training.events import EpochBegan, StepsDone
 
@@ -177,6 +180,34 @@ def test_two_processes_share_one_study(command):
     assert [process.wait(timeout=300) for process in processes] == [0, 0]
     found = rows(out / "results.csv")
     assert len(found) == len({row["run"] for row in found}) == 3
+
+
+def test_what_waits_for_a_twin_of_another_process_goes_on_after_it(tiny, data, tmp_path):
+    """The plain run is held by somebody else for a while; what takes over its weights waits."""
+    arms = [{"name": n, "recipe": {"remedy": n}} for n in ("none", "posthoc_logit_adjustment")]
+    study = Study.model_validate(
+        {"name": "twins", "data": tiny.data, "seeds": 1, "recipe": tiny.recipe, "arms": arms}
+    )
+    plain = next(run for run in plan(study, 1, data.fingerprint) if run.twin is None)
+    folder, out = tmp_path / "out" / "runs" / plain.recipe.run_id, tmp_path / "out"
+    folder.mkdir(parents=True)
+    (out / "study.toml").write_text(study.to_toml(), encoding="utf-8")
+    lock = FileLock(folder / ".lock")
+    lock.acquire()
+    seen: list[StudyProgress] = []
+    found: list[dict[str, str]] = []
+    thread = threading.Thread(
+        target=lambda: found.append(execute_study(study, data, out, workers=1, listen=seen.append)),
+        daemon=True,
+    )
+    thread.start()
+    wait_for(lambda: len(seen) > 3)
+    assert not (folder / "run.json").exists()
+    assert seen[-1].done == 0, "a run that another process has is not done"
+    lock.release()
+    thread.join(timeout=120)
+    assert found == [{}]
+    assert len(rows(out / "results.csv")) == 2
 
 
 def test_a_worker_that_is_killed_is_replaced(command):

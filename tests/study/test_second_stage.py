@@ -41,6 +41,11 @@ seeds = 3
 """
 
 
+def load_data(out):
+    """What a study's folder says its data are."""
+    return Study.of_folder(out).data
+
+
 @pytest.fixture(scope="module")
 def study(squares):
     return Study.from_toml(TEXT, "stages.toml").override(data=str(squares))
@@ -177,6 +182,20 @@ def test_a_run_of_the_second_stage_that_has_lost_its_end_is_named(out, tmp_path,
     path.write_text("".join(path.read_text("utf-8").splitlines(keepends=True)[:-1]), "utf-8")
     with pytest.raises(UserError, match=rf"{name} is damaged"):
         load_results(copy)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("best = 2", "best = 1"), ('always = ["decay"]', 'always = ["focal"]'),
+     ('baseline = "none"', 'baseline = "focal"'), ('among = ["*"]', 'among = ["none", "focal"]')],
+)  # fmt: skip
+def test_a_shortlist_of_another_second_stage_is_not_taken_for_this_one(out, tmp_path, old, new):
+    copy = tmp_path / "out"
+    shutil.copytree(out, copy)
+    assert len(load_results(copy).second_stages) == 1
+    text = TEXT.replace('name = "stages"', f'name = "stages"\ndata = "{load_data(copy)}"')
+    (copy / "study.toml").write_text(text.replace(old, new), encoding="utf-8")
+    assert load_results(copy).second_stages == ()
 
 
 def test_a_twin_goes_first_in_every_plan(study):

@@ -61,6 +61,7 @@ def _as_json(across: Across) -> dict[str, Any]:
         "method": ranks.method if ranks else "none",
         "friedman_p": ranks.friedman if ranks else None,
         "critical_difference": ranks.critical if ranks else None,
+        "told_apart": ranks.told if ranks else (),
         "not_told_apart": ranks.cliques if ranks else (),
     }
 

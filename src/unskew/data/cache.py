@@ -19,7 +19,7 @@ from filelock import FileLock
 from unskew.data.imageset import ImageSet, Splits
 from unskew.errors import UserError
 
-VERSION = 1
+VERSION = 2
 """Raised when the decoding changes, so that what older versions cached is built anew."""
 
 DAMAGE = (OSError, EOFError, ValueError, TypeError, KeyError, RecursionError)

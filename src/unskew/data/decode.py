@@ -135,7 +135,9 @@ def _decode_with_pillow(data: bytes, kind: str) -> NDArray[np.uint8]:
                     ground = Image.new("RGBA", upright.size, "white")
                     upright = Image.alpha_composite(ground, upright.convert("RGBA"))
                 return np.asarray(upright.convert("RGB"))
-    except (OSError, ValueError, SyntaxError, EOFError) as error:
-        raise NotAnImage(f"a damaged {kind} ({error})") from None
     except Image.DecompressionBombError:
         raise NotAnImage("more pixels than are safe to unpack") from None
+    except NotAnImage:
+        raise
+    except Exception as error:  # Pillow's decoders raise whatever a malformed file leads them to
+        raise NotAnImage(f"a damaged {kind} ({error})") from None

@@ -6,6 +6,29 @@ import torch
 from torch import Tensor
 
 
+class Constant:
+    """A small tensor that every step needs where the step is computed: copied there once.
+
+    A copy in every step would be recorded with it on a GPU, page-locked block and all, which not
+    all versions of PyTorch keep until the recording is replayed.
+
+    Parameters
+    ----------
+    tensor: on the CPU; not to be changed afterwards.
+    """
+
+    def __init__(self, tensor: Tensor) -> None:
+        self._tensor = tensor
+        self._copies: dict[tuple[torch.device, torch.dtype], Tensor] = {}
+
+    def like(self, other: Tensor) -> Tensor:
+        """On the device of `other` and of its dtype."""
+        place = other.device, other.dtype
+        if place not in self._copies:
+            self._copies[place] = moved(self._tensor, other, other.dtype)
+        return self._copies[place]
+
+
 def moved(tensor: Tensor, like: Tensor, dtype: torch.dtype | None = None) -> Tensor:
     """The tensor on the device of `like`, without waiting for it.
 

@@ -41,6 +41,8 @@ class Ranks:
         too where none would.
     cliques: groups of neighbours in rank within which no pair is told apart, as large as can be;
         a treatment that is told apart from all others is in none.
+    told: the pairs that are told apart, the better rank first. By Wilcoxon's test these need not
+        be the pairs furthest apart in rank.
     """
 
     means: dict[str, float]
@@ -50,6 +52,7 @@ class Ranks:
     friedman: float | None
     critical: float | None
     cliques: tuple[tuple[str, ...], ...]
+    told: tuple[tuple[str, str], ...] = ()
 
 
 def rank(figures: Mapping[str, Sequence[float]]) -> Ranks:
@@ -84,6 +87,7 @@ def rank(figures: Mapping[str, Sequence[float]]) -> Ranks:
     method: Method = "wilcoxon" if smallest <= LEVEL else "ranks"
     friedman = critical = None
     cliques: list[list[int]] = []
+    told: set[tuple[int, int]] = set()
     if blocks < FEWEST_BLOCKS:
         method = "none"
     else:
@@ -109,7 +113,11 @@ def rank(figures: Mapping[str, Sequence[float]]) -> Ranks:
         friedman=friedman,
         critical=critical,
         cliques=tuple(tuple(names[i] for i in clique) for clique in cliques),
-    )
+        told=tuple(
+            (names[i], names[j]) for i, j in combinations(order.tolist(), 2)
+            if (min(i, j), max(i, j)) in told
+        ),
+    )  # fmt: skip
 
 
 def _dealt(ranks: NDArray[np.float64]) -> NDArray[np.float64]:

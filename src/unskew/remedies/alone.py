@@ -187,7 +187,7 @@ def _labels(values: ArrayLike | Tensor, logits: Tensor) -> Tensor:
     count, classes = logits.shape
     if labels.shape != (count,):
         raise UserError(f"held_out labels must be ({count},), not {tuple(labels.shape)}")
-    if count and not (0 <= int(labels.min()) and int(labels.max()) < classes):
+    if bool((labels < 0).any() or (labels >= classes).any()):
         raise UserError(f"held_out labels must be 0 to {classes - 1}: one of them names no class")
     return labels
 

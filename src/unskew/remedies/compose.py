@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -200,7 +200,7 @@ LASTING = frozenset({"loss", "after_step", "parameter_groups"})
 class _Lasting(Remedy):
     """What is left of a remedy in a stage that another one has set up."""
 
-    part: Remedy = Remedy()
+    part: Remedy = field(default_factory=Remedy)
 
     def __post_init__(self) -> None:
         """It has no options of its own."""

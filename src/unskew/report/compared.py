@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from statistics import fmean
 
+from unskew.evaluation.named import LOWER_IS_BETTER
 from unskew.evaluation.significance import (
     PairedDifference,
     holm,
@@ -15,11 +16,6 @@ from unskew.study.parts import Comparison
 from unskew.study.results import StudyResults
 
 LEVEL = 0.05
-
-
-LOWER_IS_BETTER = frozenset(
-    {"final_train_loss", "train_seconds", "nll", "brier", "ece", "classwise_ece"}
-)
 
 
 @dataclass(frozen=True)

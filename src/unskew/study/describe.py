@@ -16,7 +16,7 @@ from unskew.data.skew import describe_skew
 from unskew.models.registry import build, description
 from unskew.models.summary import LayerRow, summarise
 from unskew.study.plan import PlannedRun
-from unskew.training.files import write_whole
+from unskew.training.files import whole, write_whole
 from unskew.training.recipe import Recipe
 from unskew.training.shown import select
 
@@ -95,7 +95,8 @@ def describe(out: Path, runs: list[PlannedRun], splits: Splits) -> None:
         skews=counts,
     )
     write_whole(out / DATA, json.dumps(asdict(data), ensure_ascii=False, indent=2))
-    save_file(samples, out / SAMPLE_IMAGES)
+    with whole(out / SAMPLE_IMAGES) as scratch:
+        save_file(samples, scratch)
     models = {name: asdict(model) for name, model in _models(recipes, splits).items()}
     write_whole(out / MODELS, json.dumps(models, ensure_ascii=False))
 

@@ -178,7 +178,8 @@ class _Pool:
                         for run in runs
                     ]
                 )
-        if not self._progress.waiting and self._elsewhere:
+        # What waits may wait for a twin that another process has, so look also where some do.
+        if self._elsewhere and not any(worker.runs for worker in self._workers):
             self._look_elsewhere()
 
     def _next(self) -> list[PlannedRun]:
@@ -209,8 +210,13 @@ class _Pool:
                 self._progress.note(worker.runs[message.run], message.event)
             elif isinstance(message, Over):
                 run = worker.runs.pop(message.run)
+                if message.outcome == "busy":
+                    self._progress.leave(run)
+                    self._elsewhere.append(run)
+                    continue
                 self._progress.end(run)
-                self._settle(run, message)
+                if message.outcome == "failed":
+                    self.failures[run.recipe.run_id] = message.message
                 over = True
         return over
 
@@ -230,12 +236,6 @@ class _Pool:
         process.start()
         theirs.close()
         return _Worker(process, ours)
-
-    def _settle(self, run: PlannedRun, over: Over) -> None:
-        if over.outcome == "failed":
-            self.failures[run.recipe.run_id] = over.message
-        elif over.outcome == "busy":
-            self._elsewhere.append(run)
 
     def _look_elsewhere(self) -> None:
         """Runs that another process has: done by now, or to be tried again."""

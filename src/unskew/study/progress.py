@@ -91,6 +91,11 @@ class StudyProgress:
         self._seconds.setdefault(_kind(run), []).append(took)
         self.done += 1
 
+    def leave(self, run: PlannedRun) -> None:
+        """Another process has a run, and it is no longer one of ours unless it comes back."""
+        self._started.pop(run.recipe.run_id)
+        self.current.pop(run.recipe.run_id)
+
     def seconds_left(self) -> float | None:
         """Estimated wall time to the end of the study; None until something is measured."""
         running = [

@@ -14,6 +14,7 @@ from safetensors.numpy import load_file
 from unskew.errors import UserError
 from unskew.evaluation.evaluation import Evaluation
 from unskew.study.describe import DATA, MODELS, SAMPLE_IMAGES, DataFacts, ModelFacts
+from unskew.study.metrics import OF_A_RUN
 from unskew.study.parts import Arm, Confirmation
 from unskew.study.plan import plan, plan_second_stage
 from unskew.study.shortlist import Shortlist, adjusted_logits, evaluate_half, load_shortlists
@@ -61,7 +62,7 @@ class RunResult:
             return None
         if metric == "final_train_loss":
             return self.history.epochs[-1].train_loss
-        if metric in ("train_seconds", "images_per_second"):
+        if metric in OF_A_RUN:
             return float(getattr(self.outcome, metric))
         value = getattr(self.evaluation, metric, None)
         return float(value) if isinstance(value, int | float) else None
@@ -190,7 +191,7 @@ def _second_stages(out: Path, study: Study, fingerprint: str) -> tuple[SecondSta
     shortlists, arms, found = load_shortlists(out), study.expanded_arms(), []
     for stage in study.expanded_confirmations():
         shortlist = shortlists.get(stage.name)
-        if shortlist is None:
+        if shortlist is None or not shortlist.is_of(stage):
             continue
         runs: dict[str, dict[int, RunResult]] = {name: {} for name in shortlist.arms}
         for run in plan_second_stage(study, shortlist.arms, stage.seeds, fingerprint):

@@ -50,6 +50,15 @@ class Shortlist:
     left_out: tuple[str, ...]
     seeds: tuple[int, ...]
 
+    def is_of(self, stage: Confirmation) -> bool:
+        """Whether it is what `stage` asks for; a study file may have been changed since."""
+        always = tuple(dict.fromkeys((stage.baseline, *stage.always)))
+        return (
+            self.arms[: len(always)] == always
+            and len(self.arms) - len(always) <= stage.best
+            and {*self.ranking, *self.left_out} == set(stage.among)
+        )
+
 
 def make_shortlist(stage: Confirmation, runs: list[PlannedRun], out: Path) -> Shortlist | None:
     """Rank the arms of an expanded second stage; None while a run of theirs is not over.
@@ -80,7 +89,13 @@ def make_shortlist(stage: Confirmation, runs: list[PlannedRun], out: Path) -> Sh
             continue
         figures = evaluate_half(folder, "screening")
         for name in wanted.keys() & set(run.arms):
-            scores[name].append(float(getattr(figures, stage.metric)))
+            score = getattr(figures, stage.metric)
+            if score is None:
+                raise UserError(
+                    f"second stage {stage.name!r} ranks by {stage.metric}, which {name!r} has not, "
+                    "for want of such classes: rank by another figure"
+                )
+            scores[name].append(score)
             answers[name].append(_predictions(folder))
     if stage.baseline in left_out:
         raise UserError(

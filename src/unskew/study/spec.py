@@ -10,6 +10,7 @@ import tomli_w
 from pydantic import ValidationError
 
 from unskew.errors import UserError
+from unskew.study.metrics import check_figures
 from unskew.study.outline import Outline
 from unskew.study.parts import Comparison, Interaction, Ranking
 from unskew.training.files import reading
@@ -77,6 +78,7 @@ class Study(Outline):
         UserError: the first fault, by name.
         """
         arms = self.expanded_arms()
+        check_figures(self)
         used: list[tuple[str, str]] = []
         families: list[Comparison | Interaction | Ranking]
         families = [*self.comparisons, *self.interactions, *self.rankings]

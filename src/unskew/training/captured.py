@@ -29,7 +29,7 @@ class Captured:
     """
 
     def __init__(self, function: Callable[..., tuple[Tensor, ...]], device: torch.device) -> None:
-        self._function = function
+        self._function, self._device = function, device
         self._calls = 0
         self._graph: torch.cuda.CUDAGraph | None = None
         self._inputs: tuple[Tensor, ...] = ()
@@ -47,17 +47,22 @@ class Captured:
                 return self._function(*inputs)
         for kept, given in zip(self._inputs, inputs, strict=True):
             kept.copy_(given, non_blocking=True)
-        self._graph.replay()
+        with torch.cuda.device(self._device):
+            self._graph.replay()
         return self._outputs
 
     def _record(self, inputs: tuple[Tensor, ...]) -> None:
         """Record the function's kernels; recording runs none of them."""
         kept = tuple(tensor.clone() for tensor in inputs)
         graph = torch.cuda.CUDAGraph()
+        before = torch.cuda.current_stream(self._device)
         try:
-            with torch.cuda.graph(graph):
+            # Named, because the recording would else be of the current device, not of this one.
+            stream = torch.cuda.Stream(self._device)
+            with torch.cuda.device(self._device), torch.cuda.graph(graph, stream=stream):
                 outputs = self._function(*kept)
         except RuntimeError as error:
+            torch.cuda.set_stream(before)  # a recording that fails leaves its own behind
             self.reason = f"not recorded: {str(error).splitlines()[0]}"
             return
         self._graph, self._inputs, self._outputs = graph, kept, outputs

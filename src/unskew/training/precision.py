@@ -31,6 +31,16 @@ def _has_fast_bfloat16(device: str) -> bool:
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 
+def exact_convolutions(dtype: torch.dtype) -> None:
+    """Let a GPU multiply in float32 where a run says that it does.
+
+    PyTorch's default for convolutions and for cuDNN's LSTM is TF32, whose products have 10 bits of
+    the 23. The setting is the process's.
+    """
+    if dtype is torch.float32:
+        torch.backends.cudnn.allow_tf32 = False
+
+
 def autocast(dtype: torch.dtype, device: str) -> AbstractContextManager[object]:
     """Runs matrix products and convolutions in `dtype`; does nothing for float32."""
     kind = torch.device(device).type

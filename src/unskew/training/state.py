@@ -82,7 +82,10 @@ class TrainingState:
             if found:
                 self.optimizer.state[parameter] = {
                     # A file knows no memory format, and fused optimisers rely on the parameter's.
-                    name: torch.empty_like(parameter).copy_(value) if value.dim() else value
+                    # A fused one wants its count of steps beside the parameter as well.
+                    name: torch.empty_like(parameter).copy_(value)
+                    if value.dim()
+                    else value.to(parameter.device)
                     for name, value in found.items()
                 }
         torch.set_rng_state(tensors["random.cpu"])

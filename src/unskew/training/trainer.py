@@ -23,7 +23,7 @@ from unskew.training.events import EpochBegan, EpochEnded, Event, StepsDone
 from unskew.training.fitting import check_recipe
 from unskew.training.history import EpochRecord
 from unskew.training.optimisation import group_rates, make_optimizer, stage_decay
-from unskew.training.precision import autocast, resolve
+from unskew.training.precision import autocast, exact_convolutions, resolve
 from unskew.training.predict import predict_logits
 from unskew.training.recipe import Recipe
 from unskew.training.shown import select
@@ -63,6 +63,8 @@ class Trainer:
         self.recipe = recipe
         self.device = device
         self.dtype = resolve(recipe.precision, device)
+        if torch.device(device).type == "cuda":
+            exact_convolutions(self.dtype)
         self.remedy = check_recipe(recipe)
         self.shown = select(recipe, splits, self.remedy.held_out)
         self.mean, self.std = channel_statistics(self.shown.train)

@@ -31,6 +31,8 @@ FIRST = 32
 """Files that are looked at to find the images' common size."""
 BLOCK = 512
 """Files that are decoded together, so that memory holds a block of files and not the archive."""
+BLOCK_BYTES = 256 << 20
+"""Or fewer, if these are so large."""
 TASK = 64
 """Files of a block that one thread decodes in one go."""
 
@@ -41,6 +43,7 @@ class _Pile:
 
     pixels: ScratchImages
     classes: list[str] = field(default_factory=list)
+    files: list[tuple[str, ...]] = field(default_factory=list)
 
 
 def read_class_folders(
@@ -73,7 +76,7 @@ def read_class_folders(
         else (lambda done, total: None)
     )
     found = (member for member in members(path, told) if len(member.parts) >= 2)
-    first = list(islice(found, FIRST))
+    first = _block(found, FIRST)
     size = image_size or _common_size(first)
     piles = {half: _Pile(ScratchImages(scratch)) for half in ("train", "test", "")}
     skipped: list[tuple[str, str]] = []
@@ -89,6 +92,7 @@ def read_class_folders(
             half, name = _place(member.parts[:-1])
             rows.setdefault(half, []).append(row)
             piles[half].classes.append(name)
+            piles[half].files.append(member.parts)
         for half, good in rows.items():
             whole = len(good) == len(block.pixels)
             piles[half].pixels.add(block.pixels if whole else block.pixels[good])
@@ -110,10 +114,21 @@ class _Decoded:
 def _decoded(found: Iterator[Member], size: int) -> Iterator[_Decoded]:
     """The files in their order, some together, decoded on all cores."""
     with ThreadPoolExecutor(cpu_count()) as pool:
-        while block := list(islice(found, BLOCK)):
+        while block := _block(found, BLOCK):
             # A task each file would cost about as much as decoding it.
             parts = [block[begin : begin + TASK] for begin in range(0, len(block), TASK)]
             yield from pool.map(lambda part: _decode(part, size), parts)
+
+
+def _block(found: Iterator[Member], count: int) -> list[Member]:
+    """The next files, `count` of them or as many as BLOCK_BYTES hold."""
+    block, size = list[Member](), 0
+    for member in islice(found, count):
+        block.append(member)
+        size += len(member.data or b"")
+        if size >= BLOCK_BYTES:
+            break
+    return block
 
 
 def _decode(files: list[Member], size: int) -> _Decoded:
@@ -180,7 +195,7 @@ def _assemble(
         raise UserError(
             f"{path} holds one class only ({names[0]}): a classifier needs two folders or more"
         )
-    sets = {half: _image_set(pile, names) for half, pile in halves.items()}
+    sets = {half: _image_set(pile, names, scratch) for half, pile in halves.items()}
     for half, images in sets.items():
         _check_counts(path, half, images)
     if "train" in sets and "test" in sets:
@@ -200,10 +215,17 @@ def _assemble(
     return train, test, notes
 
 
-def _image_set(pile: _Pile, names: tuple[str, ...]) -> ImageSet:
+def _image_set(pile: _Pile, names: tuple[str, ...], scratch: Path | None) -> ImageSet:
+    """In the order of the files' names, which an archive need not be packed in: the same images
+    have one fingerprint wherever they lie, and a skew keeps the same ones.
+    """
     index = {name: k for k, name in enumerate(names)}
     labels = np.array([index[name] for name in pile.classes], dtype=np.int64)
-    return ImageSet(pile.pixels.array(), labels, names)
+    pixels = pile.pixels.array()
+    order = np.array(sorted(range(len(labels)), key=pile.files.__getitem__), dtype=np.int64)
+    if (np.diff(order) < 0).any():
+        pixels, labels = select(pixels, order, scratch), labels[order]
+    return ImageSet(pixels, labels, names)
 
 
 def _check_counts(path: Path, half: str, images: ImageSet) -> None:

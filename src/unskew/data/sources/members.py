@@ -72,6 +72,11 @@ def members(
         return
     try:
         yield from _of_zip(path, told) if _is_zip(path) else _of_tar(path, told)
+    except NotImplementedError:
+        raise UserError(
+            f"the archive {path} is packed by a method that Python cannot unpack: pack it again, "
+            "or unpack it and name the folder"
+        ) from None
     except (tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError, zlib.error, EOFError) as error:
         raise UserError(
             f"the archive {path} is truncated or damaged ({error}): fetch or pack it again"
@@ -167,6 +172,8 @@ def _content(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, file: int) -> byt
     ------
     zipfile.BadZipFile, zlib.error: the member is damaged.
     """
+    if entry.compress_size > os.fstat(file).st_size:
+        raise zipfile.BadZipFile(f"{entry.filename} is said to be larger than the archive")
     if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         return archive.read(entry)
     # Header, name and data in one go, as a rule.

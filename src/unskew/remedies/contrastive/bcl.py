@@ -122,7 +122,8 @@ def balanced_contrastive_loss(
         similarity = z[:count] @ z.T / temperature
         itself = torch.eye(count, len(z), dtype=torch.bool, device=z.device)
         positive = (labels[:, None] == members) & ~itself
-        sizes = members.bincount(minlength=classes)[members].to(z.dtype)
+        # Not bincount, which waits for the device.
+        sizes = F.one_hot(members, classes).sum(dim=0)[members].to(z.dtype)
         # The view itself is not among its own class's members.
         weights = torch.where(labels[:, None] == members, sizes - 1, sizes).log()
         averaged = (similarity - weights).masked_fill(itself, -torch.inf)

@@ -93,7 +93,7 @@ class GLMC(Remedy):
         )
 
     def loss(self, facts: Facts, epoch: int) -> ExampleLoss | None:
-        """Cross-entropy; said here so that no other loss, nor smoothing, joins in one half of it."""
+        """Cross-entropy; said here so that no other loss, nor smoothing, joins in half of it."""
         return None
 
     def objective(

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from unskew.data.transfer import moved
+from unskew.data.transfer import Constant
 from unskew.remedies.base import ExampleLoss, Facts
 from unskew.remedies.counts import at_least_one
 
@@ -21,15 +21,15 @@ def adjusted_cross_entropy(facts: Facts, gamma: float, tau: float) -> ExampleLos
     without images counts as one image.
     """
     counts = at_least_one(facts)
-    scale = _tensor((counts / counts.max()) ** gamma)
-    shift = _tensor(tau * np.log(counts / counts.sum()))
+    scale = _constant((counts / counts.max()) ** gamma)
+    shift = _constant(tau * np.log(counts / counts.sum()))
 
     def loss(logits: Tensor, labels: Tensor) -> Tensor:
-        by, to = (moved(constant, logits, logits.dtype) for constant in (scale, shift))
-        return F.cross_entropy(logits * by + to, labels, reduction="none")
+        adjusted = logits * scale.like(logits) + shift.like(logits)
+        return F.cross_entropy(adjusted, labels, reduction="none")
 
     return loss
 
 
-def _tensor(values: NDArray[np.float64]) -> Tensor:
-    return torch.from_numpy(values)
+def _constant(values: NDArray[np.float64]) -> Constant:
+    return Constant(torch.from_numpy(values))

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from unskew.data.transfer import moved
+from unskew.data.transfer import Constant
 from unskew.remedies.base import ExampleLoss, Facts, Remedy
 from unskew.remedies.options import option
 
@@ -52,11 +52,11 @@ class LabelAwareSmoothing(Remedy):
         return torch.from_numpy(self.tail + (self.head - self.tail) * rise)
 
     def loss(self, facts: Facts, epoch: int) -> ExampleLoss:
-        smoothing = self.smoothing(facts)
+        smoothing = Constant(self.smoothing(facts))
         others = facts.num_classes - 1
 
         def loss(logits: Tensor, labels: Tensor) -> Tensor:
-            amount = moved(smoothing, logits, logits.dtype)[labels]
+            amount = smoothing.like(logits)[labels]
             surprise = -F.log_softmax(logits, dim=1)
             own = surprise.gather(1, labels[:, None]).squeeze(1)
             rest = surprise.sum(dim=1) - own

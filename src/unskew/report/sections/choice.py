@@ -18,21 +18,34 @@ FEW_HELD_OUT = 20
 
 @dataclass(frozen=True)
 class Chosen:
-    """An expanded selection and its outcome; None while its runs are not over."""
+    """An expanded selection and its outcome.
+
+    Attributes
+    ----------
+    choice: None while its runs are not over, or where every arm is left out.
+    left_out: arms of which a run, of the choice or on the test images, has diverged: a setting
+        that explodes is not to be chosen, and must not keep the others from being compared.
+    """
 
     selection: Selection
     choice: Choice | None
+    left_out: tuple[str, ...] = ()
 
 
 def make_choices(results: StudyResults) -> list[Chosen]:
     """Every selection of the study, decided."""
     found = []
     for selection in results.study.expanded_selections():
-        names = [name for name in selection.arms if name in results.validation]
+        begun = [name for name in selection.arms if name in results.validation]
+        left_out = tuple(
+            n for n in begun if results.validation[n].diverged or results.arms[n].diverged
+        )
+        names = [name for name in begun if name not in left_out]
         inside = {n: results.validation[n].metric(selection.metric) for n in names}
         outside = {n: results.arms[n].metric(selection.metric) for n in names}
-        complete = len(names) == len(selection.arms)
-        found.append(Chosen(selection, choose(inside, outside) if complete else None))
+        complete = len(begun) == len(selection.arms)
+        choice = choose(inside, outside) if complete else None
+        found.append(Chosen(selection, choice, left_out))
     return found
 
 
@@ -46,7 +59,8 @@ def choice_sentence(context: Context, chosen: Chosen) -> str:
     words, selection, choice = context.words, chosen.selection, chosen.choice
     title = context.text(selection.title)
     if choice is None:
-        return words("choice.pending", title=title)
+        all_diverged = len(chosen.left_out) == len(selection.arms)
+        return words("choice.all_diverged" if all_diverged else "choice.pending", title=title)
     sentence = words(
         "choice.chosen",
         title=title,
@@ -60,6 +74,10 @@ def choice_sentence(context: Context, chosen: Chosen) -> str:
     )
     if choice.chosen == selection.baseline:
         sentence = words.sentences(sentence, words("choice.gain"))
+    if chosen.left_out:
+        values = [value_of(context, selection, arm) for arm in chosen.left_out]
+        left_out = words("choice.left_out", values=words("words.between_items").join(values))
+        sentence = words.sentences(sentence, left_out)
     fewest = _fewest_held_out(context.results, selection)
     if fewest < FEW_HELD_OUT:
         sentence = words.sentences(sentence, words("choice.few", fewest=str(fewest)))
@@ -143,7 +161,7 @@ def _table(context: Context, chosen: Chosen) -> Table:
                 value_of(context, selection, name),
                 mean_and_half(inside),
                 mean_and_half(outside),
-                str(chosen.choice.votes[name]),
+                str(chosen.choice.votes.get(name, "–")),
             )
         )
     header = tuple(words("choice.header", field=_field(selection)).split("|"))

@@ -25,10 +25,12 @@ def classes_section(context: Context) -> Section:
         for model, arms in context.groups().items():
             shown = telling(context, arms)
             # Where training sets differ, the skewed one's counts are the ones worth seeing.
-            counts = min((a.evaluations[0].train_counts for a in shown.values()), key=sum)
+            sets = {arm.evaluations[0].train_counts for arm in shown.values()}
+            counts = min(sets, key=sum)
             figure = class_accuracy(names, shown, list(counts), words("classes.axis"))
             caption = words.sentences(
                 words("classes.caption", group=context.model(model), seeds=context.seeds_of(shown)),
+                words("classes.numbers" if len(sets) == 1 else "classes.numbers_of_smallest"),
                 _some(context, len(shown), len(arms)),
             )
             alt = words("classes.alt", arms=", ".join(shown))

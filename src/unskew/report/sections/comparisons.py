@@ -47,7 +47,8 @@ def detectable_sentence(words: Words, pair: Compared) -> str:
     if is_share(pair.metric) and size > 1:
         return words("comparison.unseen")
     unit = "words.points" if is_share(pair.metric) else "words.plain"
-    return words("comparison.seen", size=words(unit, value=unsigned(size, pair.metric)))
+    key = "comparison.seen" if pair.family <= 1 else "comparison.seen_alone"
+    return words(key, size=words(unit, value=unsigned(size, pair.metric)))
 
 
 def constant_sentence(words: Words, pairs: Iterable[Compared]) -> str:
@@ -137,8 +138,8 @@ def difference_table(
     header = words("comparison.header" if share else "comparison.header_plain").split("|")
     family = max(pair.family for pair in shown.values())
     if family:
-        fewest = min(len(pair.by_seed) for pair in shown.values() if pair.family)
-        smallest = p_phrase(2 / 2**fewest)
+        most = max(len(pair.by_seed) for pair in shown.values() if pair.family)
+        smallest = p_phrase(2 / 2**most)
         key = "comparison.tests" if family > 1 else "comparison.tests_single"
         tests = words(key, family=family, smallest=smallest)
         caption = words.sentences(caption, tests, constant_sentence(words, shown.values()))

@@ -98,7 +98,8 @@ def verdicts(context: Context, pairs: list[Compared]) -> Bullets:
                     arms=arms,
                 )
             )
-    return Bullets(tuple(items))
+    constant = constant_sentence(words, pairs)
+    return Bullets((*items, constant) if constant else tuple(items))
 
 
 def _brief(context: Context, pair: Compared) -> str:

@@ -93,5 +93,5 @@ def _few_tested(context: Context, tested: tuple[int, ...]) -> list[Block]:
 
 def _span(values: Iterable[float]) -> str:
     """ "20" or "31–40", with two digits."""
-    shown = sorted({f"{value:.2g}" for value in values}, key=float)
+    shown = sorted({f"{float(f'{value:.2g}'):g}" for value in values}, key=float)
     return shown[0] if len(shown) == 1 else f"{shown[0]}–{shown[-1]}"

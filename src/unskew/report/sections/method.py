@@ -22,8 +22,11 @@ def method_section(context: Context) -> Section:
         words("method.verdicts", level=f"{LEVEL:.0%}".replace("%", " %")),
         words("method.train_accuracy"),
     ]
-    tables = (*results.arms.values(), *results.validation.values())
-    outcomes = [run.outcome for arm in tables for run in arm.runs.values()]
+    second = [arm for stage in results.second_stages for arm in stage.arms.values()]
+    tables = (*results.arms.values(), *results.validation.values(), *second)
+    # A run may serve several arms, and what has taken over a training has cost none.
+    runs = {run.outcome.run_id: run.outcome for arm in tables for run in arm.runs.values()}
+    outcomes = [outcome for outcome in runs.values() if not outcome.trained_by]
     if outcomes:
         sentences.append(
             words(

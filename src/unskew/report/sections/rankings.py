@@ -73,8 +73,7 @@ def _judged(page: Page, found: Ranked, ranks: Ranks) -> list[str]:
     if ranks.friedman > LEVEL:
         return [how, words("ranking.alike", friedman=friedman)]
     best = next(iter(ranks.means))
-    with_best = {name for clique in ranks.cliques if best in clique for name in clique}
-    behind = len(ranks.means) - len(with_best | {best})
+    behind = sum(first == best for first, _ in ranks.told)
     shown = words(
         "ranking.shown",
         friedman=friedman,

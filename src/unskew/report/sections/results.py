@@ -68,11 +68,8 @@ def _same(context: Context) -> list[Block]:
 def _informative(context: Context) -> list[str]:
     """FIGURES without balanced accuracy where the test set makes it the same as accuracy."""
     arms = context.results.arms.values()
-    same = all(
-        abs(evaluation.accuracy - evaluation.balanced_accuracy) < 5e-4
-        for arm in arms
-        for evaluation in arm.evaluations
-    )
+    supports = [evaluation.support for arm in arms for evaluation in arm.evaluations]
+    same = bool(supports) and all(len(set(filter(None, support))) == 1 for support in supports)
     return [metric for metric in FIGURES if not (same and metric == "balanced_accuracy")]
 
 

@@ -118,11 +118,16 @@ class Replicas:
     def epoch(self, listen: Sequence[Listener] | None = None) -> Iterator[int]:
         """Train what is left of the current epoch, yielding the steps done after each step."""
         listen = listen or [_ignore] * len(self.trainers)
-        epochs = [t.begin_epoch(heard) for t, heard in zip(self.trainers, listen, strict=True)]
-        steps, shown = epochs[0].steps, len(epochs[0].indices)
+        # A run that has diverged keeps its place among the tensors, and stays at its old epoch.
+        epochs = [
+            trainer.begin_epoch(_ignore if why else heard)
+            for trainer, heard, why in zip(self.trainers, listen, self.diverged, strict=True)
+        ]
+        of_all = epochs[self.diverged.index("")]
+        steps, shown = of_all.steps, len(of_all.indices)
         if any(len(epoch.indices) != shown for epoch in epochs):
             raise ValueError("runs that train together show as many images an epoch")
-        plain_step = self._step_of(epochs)
+        plain_step = self._step_of(epochs, of_all)
         step_of_all = Captured(plain_step, self._device)
         leader = self._alive()[0]
         step, mark = leader.state.position.step, time.perf_counter()
@@ -155,8 +160,15 @@ class Replicas:
         self.engine = f"plain: {step_of_all.reason}" if step_of_all.reason else "graph"
         self._end_epoch(listen)
 
-    def _step_of(self, epochs: Sequence[Epoch]) -> Callable[[Tensor, Tensor], tuple[Tensor, ...]]:
-        """A step of all runs: (positions in their joint epoch, rates) to (losses, right)."""
+    def _step_of(
+        self, epochs: Sequence[Epoch], of_all: Epoch
+    ) -> Callable[[Tensor, Tensor], tuple[Tensor, ...]]:
+        """A step of all runs: (positions in their joint epoch, rates) to (losses, right).
+
+        Parameters
+        ----------
+        epochs: of each run; `of_all`: of one that goes on, for what they have in common.
+        """
         count, batch_size = len(self.trainers), self._recipe.batch_size
         batches = self.trainers[0].train_batches
         indices = side_by_side([epoch.indices for epoch in epochs], batch_size)
@@ -164,7 +176,7 @@ class Replicas:
             [epoch.augmentations[0] for epoch in epochs], batch_size
         )
         # The loss knows of the run what the runs have in common.
-        criterion = epochs[0].criterion
+        criterion = of_all.criterion
 
         def loss_of_one(logits: Tensor, labels: Tensor) -> Tensor:
             return criterion(logits, Batch(logits, labels, labels))
