@@ -2,7 +2,7 @@ import io
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from unskew.data import decode as module
 from unskew.data.decode import NotAnImage, decode, decode_into, image_format
@@ -85,7 +85,7 @@ def test_whatever_a_decoder_raises_is_the_files_fault(monkeypatch):
     def broken(image):
         raise TypeError("a tag of the wrong kind")
 
-    monkeypatch.setattr(module.ImageOps, "exif_transpose", broken)
+    monkeypatch.setattr(ImageOps, "exif_transpose", broken)
     with pytest.raises(NotAnImage, match=r"a damaged PNG \(a tag of the wrong kind\)"):
         decode(saved(GRADIENT, "PNG"))
 
