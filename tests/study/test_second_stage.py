@@ -214,6 +214,12 @@ def test_a_twin_goes_first_in_every_plan(study):
     [
         ('among = ["*"]', 'among = ["focal"]', "takes the best 2 of 1 arms"),
         ('always = ["decay"]', 'always = ["dcay"]', "second stage 'best' names 'dcay'"),
+        (
+            "seeds = 2\n[recipe]",
+            "seeds = 2\nsubset_per_seed = true\n[recipe]\ntest_skew = "
+            '{ profile = "step", classes = [0], keep = 0.5 }',
+            "drop subset_per_seed, test_skew",
+        ),
         ('baseline = "none"', 'baseline = "nun"', "second stage 'best' names 'nun'"),
     ],
 )

@@ -106,6 +106,12 @@ class Study(Outline):
         for spread in self.expanded_spreads():
             if len(spread.arms) < 2:
                 raise UserError(f"a spread takes two arms or more, and has {len(spread.arms)}")
+        skewed_test = any(arm.recipe.test_skew is not None for arm in arms.values())
+        if self.confirmations and self.subset_per_seed and skewed_test:
+            raise UserError(
+                "each seed would draw its own test images, and some that choose an arm would judge "
+                "it in the second stage: drop subset_per_seed, test_skew or the second stage"
+            )
         for stage in self.expanded_confirmations():
             if len(stage.among) < stage.best:
                 raise UserError(
