@@ -9,11 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from unskew.kernels.batch_norm import at_prediction, fits
 from unskew.kernels.call import call
 from unskew.kernels.layout import channels_last, new_images, new_sums
 from unskew.kernels.library import load
-
-MAX_CHANNELS = 1024  # of norm_relu_pool.c
 
 
 def norm_relu_pool(
@@ -44,23 +43,14 @@ def norm_relu_pool(
         norm.num_batches_tracked.add_(1)
         trained: Tensor = _Training.apply(images, shortcut, norm.weight, norm.bias, norm, pool)
         return trained
-    assert norm.running_mean is not None
-    assert norm.running_var is not None
-    slope = norm.weight * (norm.running_var + norm.eps).rsqrt()
-    shift = norm.bias - norm.running_mean * slope
-    predicted: Tensor = _Affine.apply(images, shortcut, slope.detach(), shift.detach(), pool)
+    slope, shift = at_prediction(norm)
+    predicted: Tensor = _Affine.apply(images, shortcut, slope, shift, pool)
     return predicted
 
 
 def _fits(images: Tensor, norm: nn.BatchNorm2d, shortcut: Tensor | None) -> bool:
     return (
-        images.dtype is torch.bfloat16
-        and images.device.type == "cpu"
-        and norm.num_features <= MAX_CHANNELS
-        and norm.affine
-        and norm.track_running_stats
-        and norm.momentum is not None
-        and (norm.training or not images.requires_grad)
+        fits(images, norm)
         and (shortcut is None or shortcut.dtype is torch.bfloat16)
         and load("norm_relu_pool").functions is not None
     )

@@ -91,6 +91,9 @@ INLINE void accumulate(Block *block, int64_t c, __m512 value, __m512 factor) {
     _mm512_storeu_ps(values, _mm512_add_ps(_mm512_loadu_ps(values), value));
     _mm512_storeu_ps(products, _mm512_fmadd_ps(value, factor, _mm512_loadu_ps(products)));
 }
+static double *no_sums_yet(double *sums, int part, int64_t C) {
+    return memset(sums + (int64_t)part * 2 * C, 0, sizeof(double) * 2 * C);
+}
 static void add_up(double *total, const Block *block, int64_t C) {
     for (int64_t c = 0; c < C; c++) {
         total[c] += block->values[c];
@@ -105,8 +108,7 @@ static void statistics(const Shape *s, const bf16 *x, const float *pivot, double
     int64_t units = s->B * s->h, C = s->C;
 #pragma omp parallel for num_threads(s->parts) schedule(static, 1)
     for (int part = 0; part < s->parts; part++) {
-        double *total = sums + (int64_t)part * 2 * C;
-        memset(total, 0, sizeof(double) * 2 * C);
+        double *total = no_sums_yet(sums, part, C);
         int64_t end = SHARE(units, part + 1, s->parts);
         for (int64_t begin = SHARE(units, part, s->parts); begin < end; begin += BLOCK) {
             Block block;
@@ -184,8 +186,7 @@ static void through_gelu(const Shape *s, const bf16 *pooled, const bf16 *dy, con
     int64_t units = s->B * s->h, C = s->C;
 #pragma omp parallel for num_threads(s->parts) schedule(static, 1)
     for (int part = 0; part < s->parts; part++) {
-        double *total = sums + (int64_t)part * 2 * C;
-        memset(total, 0, sizeof(double) * 2 * C);
+        double *total = no_sums_yet(sums, part, C);
         int64_t end = SHARE(units, part + 1, s->parts);
         for (int64_t begin = SHARE(units, part, s->parts); begin < end; begin += BLOCK) {
             Block block;

@@ -9,11 +9,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from unskew.kernels.batch_norm import at_prediction, fits
 from unskew.kernels.call import call
 from unskew.kernels.layout import channels_last, new_images, new_sums
 from unskew.kernels.library import load
 
-MAX_CHANNELS = 1024  # of pool_norm_gelu.c
 LANES = 16
 """Channels that the kernels take at once."""
 
@@ -42,24 +42,15 @@ def pool_norm_gelu(images: Tensor, norm: nn.BatchNorm2d, pool: bool = False) -> 
         norm.num_batches_tracked.add_(1)
         trained: Tensor = _Training.apply(images, norm.weight, norm.bias, norm, pool)
         return trained
-    assert norm.running_mean is not None
-    assert norm.running_var is not None
-    slope = norm.weight * (norm.running_var + norm.eps).rsqrt()
-    shift = norm.bias - norm.running_mean * slope
-    predicted: Tensor = _Affine.apply(images, slope.detach(), shift.detach(), pool)
+    slope, shift = at_prediction(norm)
+    predicted: Tensor = _Affine.apply(images, slope, shift, pool)
     return predicted
 
 
 def _fits(images: Tensor, norm: nn.BatchNorm2d) -> bool:
     return (
-        images.dtype is torch.bfloat16
-        and images.device.type == "cpu"
-        and norm.num_features <= MAX_CHANNELS
+        fits(images, norm)
         and norm.num_features % LANES == 0
-        and norm.affine
-        and norm.track_running_stats
-        and norm.momentum is not None
-        and (norm.training or not images.requires_grad)
         and load("pool_norm_gelu").functions is not None
     )
 

@@ -206,7 +206,8 @@ def test_on_a_gpu_the_step_is_a_graph_and_agrees_with_training_alone(splits, mod
     replicas = Replicas(together)
     replicas.fit()
     assert replicas.engine == "graph"
-    tolerance = 3e-2 if precision == "float32" else 0.1
+    exact = 3e-2 if model == "resnet32" else 2e-2  # rounding grows through 32 layers
+    tolerance = exact if precision == "float32" else 0.1
     assert_agree(together, trained_alone(splits, recipe), tolerance=tolerance)
 
 
