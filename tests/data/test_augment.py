@@ -191,3 +191,14 @@ def test_the_translating_policy_flips_and_shifts():
     policy = EpochAugmentation("flip_translate", 5, 2, 20, alternate=indices.numpy())
     expected = translate(flip(plain, turns), shifts)[cut]
     assert torch.equal(policy(batches, indices[cut], cut), expected)
+
+
+@pytest.mark.parametrize("side", [1, 3, 4, 8])
+def test_images_may_be_narrower_than_what_they_are_shifted_by(side, monkeypatch):
+    view = whole(make_images(30, 4, 1, size=side))
+    batches = Batches(view, *channel_statistics(view))
+    chosen, shifts = torch.arange(25), torch.from_numpy(draw_crops(1, 0, 25))
+    shifts[:2] = torch.tensor([[0, 0], [2 * PADDING, 2 * PADDING]])
+    fast = batches.images(chosen, None, shifts)
+    monkeypatch.setattr("unskew.data.batches.can_batch", lambda pixels: False)
+    assert torch.equal(fast, batches.images(chosen, None, shifts))

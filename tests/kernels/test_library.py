@@ -1,6 +1,7 @@
 """Building kernels: found once, kept, and done without where it cannot be."""
 
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -36,6 +37,32 @@ def test_a_compiler_that_fails_is_quoted(fresh, monkeypatch):
     found = library.load("norm_relu_pool")
     assert found.functions is None
     assert "no such option" in found.reason
+
+
+def test_of_many_lines_the_error_is_quoted(fresh, monkeypatch):
+    told = "echo 'In file included from x.c:17:' >&2; printf 'bf16.h:9: error: no \\351\\n' >&2; exit 1"
+    monkeypatch.setenv("CC", compiler(fresh / "cc", told))
+    assert "bf16.h:9: error: no" in library.load("norm_relu_pool").reason
+
+
+def test_what_was_cut_short_is_built_again(fresh):
+    found = shutil.which("cc") or shutil.which("gcc")
+    if found is None:
+        pytest.skip("no compiler")
+    try:
+        built = library._built("norm_relu_pool", found)
+    except subprocess.CalledProcessError:
+        pytest.skip("no AVX-512 BF16")
+    built.write_bytes(b"")
+    assert library.load("norm_relu_pool").functions is not None
+    assert built.stat().st_size
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in library.SOURCES.glob("*.c")))
+def test_every_kernel_builds_where_it_can(name):
+    """Where one does not, its own tests are skipped and this one alone would tell."""
+    reason = library.load(name).reason
+    assert not reason or "no AVX-512 BF16" in reason or reason == "no C compiler found"
 
 
 def test_a_compiler_that_writes_rubbish_is_survived(fresh, monkeypatch):

@@ -134,3 +134,8 @@ def test_float32_is_left_to_pytorch():
     module, x = layers(8, 64), sequences(3, 4, 8)
     with torch.no_grad():
         assert torch.equal(lstm(x, module), module(x)[0])
+
+
+def test_rows_of_another_length_are_refused_as_pytorch_refuses_them():
+    with bfloat16(), pytest.raises(RuntimeError, match="input"):
+        lstm(sequences(2, 3, 20), layers(24, 64))

@@ -105,3 +105,48 @@ def test_same_threads_same_bits():
 def test_a_layer_without_running_statistics_is_left_to_pytorch():
     x, norm = images(4, 4, 4), nn.BatchNorm2d(4, track_running_stats=False)
     torch.testing.assert_close(norm_relu_pool(x, norm, False), F.relu(norm(x)))
+
+
+@pytest.mark.parametrize(("height", "width"), [(6, 9), (9, 6)])
+def test_a_pool_of_odd_sides_is_left_to_the_layers(height, width):
+    x, norm = images(4, height, width), layer(4)
+    wanted_x, _, wanted = in_float64(plain, x, norm, True)
+    out = norm_relu_pool(x, norm, True)
+    out.sum().backward()
+    wanted.sum().backward()
+    torch.testing.assert_close(out.double(), wanted, rtol=2e-2, atol=2e-2)
+    torch.testing.assert_close(x.grad.double(), wanted_x.grad, rtol=2e-2, atol=2e-2)
+
+
+@pytest.mark.parametrize("place", [(0, 0), (0, 1), (1, 0), (1, 1)])
+def test_a_nan_stays_one_wherever_it_lies_in_a_pool(place):
+    x = images(4, 4, 4).detach()
+    x[0, 1, 2 + place[0], place[1]] = float("nan")
+    with torch.inference_mode():
+        out = norm_relu_pool(x, layer(4).eval(), True)
+    assert out[0, 1, 1, 0].isnan()
+    assert int(out.isnan().sum()) == 1
+
+
+def test_in_evaluation_gradients_of_the_layer_and_the_shortcut_are_left_to_pytorch():
+    x, norm, shortcut = images(4, 4, 4).detach(), layer(4).eval(), images(4, 4, 4, seed=5)
+    norm_relu_pool(x, norm, shortcut=shortcut).sum().backward()
+    assert norm.weight.grad.abs().sum() > 0
+    assert shortcut.grad.abs().sum() > 0
+    for parameter in norm.parameters():
+        parameter.requires_grad_(False)
+    shortcut.grad = None
+    norm_relu_pool(x, norm, shortcut=shortcut).sum().backward()
+    assert shortcut.grad.abs().sum() > 0
+
+
+def test_a_layer_in_half_precision_is_left_to_pytorch():
+    x, norm = images(4, 4, 4).detach(), layer(4).eval().bfloat16()
+    torch.testing.assert_close(norm_relu_pool(x, norm), F.relu(norm(x)))
+
+
+def test_one_value_a_channel_is_refused_as_pytorch_refuses_it():
+    norm = layer(4)
+    with pytest.raises(ValueError, match="more than 1 value"):
+        norm_relu_pool(images(4, 1, 1, batch=1), norm)
+    assert norm.running_var.isfinite().all()

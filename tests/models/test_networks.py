@@ -97,6 +97,13 @@ def test_lstm_reads_rows_from_top_to_bottom():
     assert torch.equal(steps[1, 2].reshape(3, 5), images[1, :, 2, :])
 
 
+def test_what_is_taken_for_time_changes_no_products():
+    options = {"reading": "batch_as_time"}
+    misread = summarise(build("lstm_misread", 10, 32, options))
+    right = summarise(build("lstm", 10, 32))
+    assert [row.multiply_adds for row in misread] == [row.multiply_adds for row in right]
+
+
 def test_lstm_sees_only_its_own_image_and_the_misreading_sees_others():
     torch.manual_seed(0)
     images = torch.randn(4, 3, 32, 32)
@@ -137,6 +144,8 @@ def test_resnet32_has_the_papers_depth_and_size():
         ("lstm_misread", 32, {}, "reading"),
         ("lstm_misread", 32, {"reading": "upside down"}, "upside down"),
         ("resnet32", 2, {}, "too few"),
+        ("cnn", 32, {"hidden": -1}, "hidden = -1: choose 1 or more"),
+        ("lstm", 32, {"hidden_size": 0}, "hidden_size = 0"),
     ],
 )
 def test_bad_requests_are_one_clear_sentence(name, size, options, words):

@@ -14,7 +14,7 @@ class ImageSet:
 
     Attributes
     ----------
-    images: uint8 (N, H, W, C), an array or a read-only memory map; C is 3 (RGB).
+    images: uint8 (N, H, W, 3), RGB, an array or a read-only memory map.
     labels: int64 (N,), each in [0, K).
     class_names: K names; position is the label.
 
@@ -28,9 +28,9 @@ class ImageSet:
     class_names: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        if self.images.ndim != 4 or self.images.dtype != np.uint8:
+        if self.images.ndim != 4 or self.images.shape[3] != 3 or self.images.dtype != np.uint8:
             raise ValueError(
-                f"images must be uint8 (N, H, W, C), not {self.images.dtype} {self.images.shape}"
+                f"images must be uint8 (N, H, W, 3), not {self.images.dtype} {self.images.shape}"
             )
         if self.labels.shape != (len(self.images),) or self.labels.dtype != np.int64:
             raise ValueError(

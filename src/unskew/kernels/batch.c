@@ -18,7 +18,8 @@ static void one(const uint8_t *image, int flip, int64_t down, int64_t right, con
                 const float *scale, float *out, int64_t H, int64_t W) {
     uint8_t mirrored[3 * WIDEST];
     /* Columns of the result that the shifted image covers; what it does not cover is 0. */
-    int64_t first = right < 0 ? -right : 0, last = right > 0 ? W - right : W;
+    int64_t first = right < 0 ? (-right < W ? -right : W) : 0;
+    int64_t last = right > 0 ? (right < W ? W - right : 0) : W;
     for (int64_t h = 0; h < H; h++, out += 3 * W) {
         if (h + down < 0 || h + down >= H) {
             memset(out, 0, sizeof(float) * 3 * W);

@@ -18,6 +18,7 @@ def can_batch(pixels: Tensor) -> bool:
     return (
         pixels.device.type == "cpu"
         and pixels.is_contiguous()
+        and pixels.shape[3] == 3
         and pixels.shape[2] <= WIDEST
         and load("batch").functions is not None
     )

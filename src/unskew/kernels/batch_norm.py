@@ -8,17 +8,29 @@ from torch import Tensor, nn
 MAX_CHANNELS = 1024  # of norm_relu_pool.c and pool_norm_gelu.c
 
 
-def fits(images: Tensor, norm: nn.BatchNorm2d) -> bool:
-    """Whether images and layer are what the kernels compute; all else is left to PyTorch."""
+def fits(images: Tensor, norm: nn.BatchNorm2d, values: int) -> bool:
+    """Whether images and layer are what the kernels compute; all else is left to PyTorch.
+
+    Parameters
+    ----------
+    images: float (B, C, H, W).
+    values: of a channel, over which the layer normalises; PyTorch refuses to train on one.
+    """
     return (
         images.dtype is torch.bfloat16
         and images.device.type == "cpu"
-        and norm.num_features <= MAX_CHANNELS
+        and images.shape[1] == norm.num_features <= MAX_CHANNELS
         and norm.affine
+        and norm.weight.dtype is torch.float32
         and norm.track_running_stats
         and norm.momentum is not None
-        and (norm.training or not images.requires_grad)
+        and (values > 1 if norm.training else not learns(images, norm.weight, norm.bias))
     )
+
+
+def learns(*tensors: Tensor) -> bool:
+    """Whether a gradient is to reach one of them."""
+    return torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
 
 
 def at_prediction(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:

@@ -54,6 +54,7 @@ def _fits(images: Tensor, convolution: nn.Conv2d) -> bool:
         images.device.type == "cpu"
         and torch.is_autocast_enabled("cpu")
         and torch.get_autocast_dtype("cpu") is torch.bfloat16
+        and images.shape[1] == convolution.in_channels
         and convolution.kernel_size == (3, 3)
         and convolution.stride == (1, 1)
         and convolution.padding in ((1, 1), "same")

@@ -49,14 +49,24 @@ def load(name: str) -> Library:
     if compiler is None:
         return Library(None, "no C compiler found")
     try:
-        return Library(ctypes.CDLL(str(_built(name, compiler))))
+        return Library(_opened(name, compiler))
     except subprocess.TimeoutExpired:
         return Library(None, f"{compiler} took more than {SECONDS} seconds")
     except subprocess.CalledProcessError as error:
-        first = next(iter(error.stderr.strip().splitlines()), "it failed")
-        return Library(None, f"{compiler}: {first}")
+        lines = error.stderr.strip().splitlines() or ["it failed"]
+        told = next((line for line in lines if "error" in line), lines[0])
+        return Library(None, f"{compiler}: {told}")
     except OSError as error:
         return Library(None, f"the built kernels cannot be loaded: {error}")
+
+
+def _opened(name: str, compiler: str) -> ctypes.CDLL:
+    built = _built(name, compiler)
+    try:
+        return ctypes.CDLL(str(built))
+    except OSError:  # cut short, or of another system that shares this home: once more
+        built.unlink(missing_ok=True)
+        return ctypes.CDLL(str(_built(name, compiler)))
 
 
 def _built(name: str, compiler: str) -> Path:
@@ -78,6 +88,7 @@ def _built(name: str, compiler: str) -> Path:
             check=True,
             capture_output=True,
             text=True,
+            errors="replace",
             timeout=SECONDS,
         )
         made.replace(built)

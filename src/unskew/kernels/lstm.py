@@ -49,6 +49,7 @@ def _fits(sequences: Tensor, layers: nn.LSTM) -> bool:
         and torch.is_autocast_enabled("cpu")
         and torch.get_autocast_dtype("cpu") is torch.bfloat16
         and layers.batch_first
+        and sequences.shape[-1] == layers.input_size
         and layers.bias
         and not layers.bidirectional
         and not layers.proj_size

@@ -30,8 +30,9 @@ def keep_freed_memory() -> bool:
         return False
     limit = ctypes.c_int(2**31 - 1)
     set_option = libc.mallopt
-    kept = set_option(_MMAP_THRESHOLD, 1 << 30) and set_option(_TRIM_THRESHOLD, limit)
-    if not kept:
+    # Before 2.35 no threshold above half a heap, 32 MiB, was taken.
+    threshold = set_option(_MMAP_THRESHOLD, 1 << 30) or set_option(_MMAP_THRESHOLD, 32 << 20)
+    if not (threshold and set_option(_TRIM_THRESHOLD, limit)):
         return False
     set_option(_TOP_PAD, _PAGE)
     libc.malloc.restype, libc.malloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t]

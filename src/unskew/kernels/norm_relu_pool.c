@@ -114,8 +114,9 @@ void forward(const bf16 *restrict x, const bf16 *restrict shortcut, const float 
                 for (int c = 0; c < C; c++) {
                     float z0 = load(up[c]) * a[c] + b[c], z1 = load(up[C + c]) * a[c] + b[c];
                     float z2 = load(down[c]) * a[c] + b[c], z3 = load(down[C + c]) * a[c] + b[c];
-                    float m = z0 > z1 ? z0 : z1, n = z2 > z3 ? z2 : z3;
-                    m = m > n ? m : n;
+                    /* A comparison with a NaN is false: it stays where it stands first. */
+                    float m = z0 > z1 || z0 != z0 ? z0 : z1, n = z2 > z3 || z2 != z2 ? z2 : z3;
+                    m = m > n || m != m ? m : n;
                     out[c] = store(m < 0 ? 0 : m);
                 }
             }

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from unskew.kernels.batch_norm import at_prediction, fits
+from unskew.kernels.batch_norm import at_prediction, fits, learns
 from unskew.kernels.call import call
 from unskew.kernels.layout import channels_last, new_images, new_sums
 from unskew.kernels.library import load
@@ -21,21 +21,23 @@ def norm_relu_pool(
     """`relu(norm(images) + shortcut)`, or `max_pool2d(relu(norm(images)), 2)`, in either mode.
 
     In training mode the layer's running statistics move as PyTorch moves them. What the kernels
-    do not do (a dtype other than bfloat16, a gradient in evaluation mode) is left to PyTorch.
+    do not do (a dtype other than bfloat16, a pool of odd sides, a gradient in evaluation mode) is
+    left to PyTorch.
 
     Parameters
     ----------
-    images: float (B, C, H, W); with `pool`, H and W are even.
+    images: float (B, C, H, W).
     norm: with float32 parameters.
     pool: not together with a shortcut.
     shortcut: like `images`, added before the ReLU (He et al. 2016, equation 1).
 
     Returns
     -------
-    Like `images`, (B, C, H, W) or (B, C, H/2, W/2), channels last in memory. A NaN stays one.
+    Like `images`, (B, C, H, W) or (B, C, H // 2, W // 2), channels last in memory. A NaN stays
+    one.
     """
     assert not (pool and shortcut is not None)
-    if not _fits(images, norm, shortcut):
+    if not _fits(images, norm, shortcut, pool):
         plain = F.relu(norm(images) if shortcut is None else norm(images) + shortcut)
         return F.max_pool2d(plain, 2) if pool else plain
     if norm.training:
@@ -48,10 +50,13 @@ def norm_relu_pool(
     return predicted
 
 
-def _fits(images: Tensor, norm: nn.BatchNorm2d, shortcut: Tensor | None) -> bool:
+def _fits(images: Tensor, norm: nn.BatchNorm2d, shortcut: Tensor | None, pool: bool) -> bool:
+    batch, _, height, width = images.shape
     return (
-        fits(images, norm)
+        fits(images, norm, batch * height * width)
+        and not (pool and (height % 2 or width % 2))
         and (shortcut is None or shortcut.dtype is torch.bfloat16)
+        and not (shortcut is not None and not norm.training and learns(shortcut))
         and load("norm_relu_pool").functions is not None
     )
 

@@ -35,7 +35,7 @@ def pool_norm_gelu(images: Tensor, norm: nn.BatchNorm2d, pool: bool = False) -> 
     -------
     Like `images`, (B, C, H, W) or (B, C, H // 2, W // 2), channels last in memory. A NaN stays one.
     """
-    if not _fits(images, norm):
+    if not _fits(images, norm, pool):
         return F.gelu(norm(F.max_pool2d(images, 2) if pool else images))
     if norm.training:
         assert norm.num_batches_tracked is not None
@@ -47,9 +47,11 @@ def pool_norm_gelu(images: Tensor, norm: nn.BatchNorm2d, pool: bool = False) -> 
     return predicted
 
 
-def _fits(images: Tensor, norm: nn.BatchNorm2d) -> bool:
+def _fits(images: Tensor, norm: nn.BatchNorm2d, pool: bool) -> bool:
+    batch, _, height, width = images.shape
+    values = batch * (height // 2) * (width // 2) if pool else batch * height * width
     return (
-        fits(images, norm)
+        fits(images, norm, values)
         and norm.num_features % LANES == 0
         and load("pool_norm_gelu").functions is not None
     )

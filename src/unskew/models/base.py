@@ -7,6 +7,12 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 
+def check_width(name: str, width: int) -> None:
+    """Raise a ValueError if a layer would have no units."""
+    if width < 1:
+        raise ValueError(f"{name} = {width}: choose 1 or more")
+
+
 class Network(nn.Module):
     """A feature extractor followed by one linear classifier.
 
@@ -30,6 +36,10 @@ class Network(nn.Module):
     num_features: int
     fused: bool = False
     classifier: nn.Module
+
+    def unfused(self) -> str:
+        """Why none of its kernels can take this network, for people; empty where they can."""
+        return ""
 
     def features(self, images: Tensor) -> Tensor:
         """Images, float (B, 3, H, W) in any memory format, to features (B, D)."""

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from unskew.kernels.convolution import convolve
 from unskew.kernels.norm_relu_pool import norm_relu_pool
-from unskew.models.base import Network
+from unskew.models.base import Network, check_width
 
 # The report leaves the widths open but for "growing to 128" over six convolutions and three
 # pools; doubling after each pool is the VGG habit (Simonyan & Zisserman 2015).
@@ -29,7 +29,7 @@ class CNN(Network):
 
     Raises
     ------
-    ValueError: `image_size` is not a positive multiple of 8.
+    ValueError: `image_size` is not a positive multiple of 8, or `hidden` not positive.
     """
 
     kernels = ("winograd", "winograd_gradient", "norm_relu_pool")
@@ -38,6 +38,7 @@ class CNN(Network):
         super().__init__()
         if image_size < 8 or image_size % 8:
             raise ValueError(f"the cnn halves images three times: {image_size} is no multiple of 8")
+        check_width("hidden", hidden)
         layers: list[nn.Module] = []
         incoming = 3
         for position, width in enumerate(WIDTHS):

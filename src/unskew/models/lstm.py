@@ -6,8 +6,8 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from unskew.kernels.lstm import lstm
-from unskew.models.base import Network
+from unskew.kernels.lstm import UNITS, lstm
+from unskew.models.base import Network, check_width
 
 
 class LSTM(Network):
@@ -27,6 +27,10 @@ class LSTM(Network):
     Shapes
     ------
     images float (B, 3, H, W) -> logits (B, K).
+
+    Raises
+    ------
+    ValueError: a width is not positive.
     """
 
     kernels: ClassVar[tuple[str, ...]] = ("lstm",)
@@ -40,6 +44,8 @@ class LSTM(Network):
         hidden: int = 256,
     ) -> None:
         super().__init__()
+        check_width("hidden", hidden)
+        check_width("hidden_size", hidden_size)
         self.recurrent = nn.LSTM(3 * image_size, hidden_size, num_layers=2, batch_first=True)
         self.hidden = nn.Sequential(
             nn.Linear(hidden_size, hidden, bias=False),
@@ -48,6 +54,12 @@ class LSTM(Network):
         )
         self.num_features = hidden
         self.classifier = nn.Linear(hidden, num_classes)
+
+    def unfused(self) -> str:
+        layer = self.recurrent
+        if layer.input_size % 2 == 0 and layer.hidden_size % UNITS == 0:
+            return ""
+        return f"the kernel wants rows of even length and a multiple of {UNITS} units"
 
     def features(self, images: Tensor) -> Tensor:
         sequence = rows(images)

@@ -100,7 +100,8 @@ def _multiply_adds(module: nn.Module, images: Tensor, output: Tensor) -> int:
             return module.in_features * output[0].numel()
         case nn.LSTM():
             # Four gates, each a product of the step's input and of the last state.
-            steps = images.shape[1] if module.batch_first else images.shape[0]
+            # All that is not the width of a row: one image is shown, whatever is taken for time.
+            steps = images.shape[0] * images.shape[1]
             hidden = module.hidden_size
             widths = [module.input_size] + [hidden] * (module.num_layers - 1)
             return steps * sum(4 * hidden * (width + hidden) for width in widths)

@@ -6,8 +6,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from unskew.kernels.convolution import convolve
-from unskew.kernels.pool_norm_gelu import pool_norm_gelu
-from unskew.models.base import Network
+from unskew.kernels.pool_norm_gelu import LANES, pool_norm_gelu
+from unskew.models.base import Network, check_width
 from unskew.models.whitening import Whitening
 
 
@@ -50,8 +50,7 @@ class WhitenedCNN(Network):
             raise ValueError(
                 f"whitened_cnn halves images three times: {image_size} is no multiple of 8"
             )
-        if width < 1:
-            raise ValueError(f"width = {width}: a group has one channel at least")
+        check_width("width", width)
         self.stem = Whitening(3, patch=2)
         incoming, side = self.stem.out_channels, image_size - self.stem.patch + 1
         groups = []
@@ -62,6 +61,10 @@ class WhitenedCNN(Network):
         self.groups = nn.Sequential(*groups)
         self.num_features = incoming
         self.classifier = SmallLinear(incoming, num_classes)
+
+    def unfused(self) -> str:
+        width = self.groups[0].norm1.num_features  # type: ignore[union-attr]
+        return "" if width % LANES == 0 else f"the kernels want a multiple of {LANES} channels"
 
     def features(self, images: Tensor) -> Tensor:
         activations = F.gelu(self.stem(images))

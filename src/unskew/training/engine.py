@@ -29,4 +29,6 @@ def _reason(network: Network, device: str, dtype: torch.dtype) -> str:
         return "the kernels are for the CPU"
     if dtype is not torch.bfloat16:
         return "the kernels are for bfloat16"
+    if reason := network.unfused():
+        return reason
     return next((reason for name in network.kernels if (reason := load(name).reason)), "")
