@@ -9,18 +9,20 @@ import sys
 import threading
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from filelock import FileLock
 
 from tests.tiny_study import TEXT
 from unskew.errors import UserError
-from unskew.study.execute import execute_study
+from unskew.study.execute import _Pool, execute_study
 from unskew.study.plan import plan
 from unskew.study.progress import StudyProgress
 from unskew.study.results import load_results
 from unskew.study.spec import Study
 from unskew.study.store import COLUMNS
+from unskew.study.worker import Task, _do
 from unskew.training.events import EpochBegan, StepsDone
 
 
@@ -210,18 +212,64 @@ def test_what_waits_for_a_twin_of_another_process_goes_on_after_it(tiny, data, t
     assert len(rows(out / "results.csv")) == 2
 
 
-def test_a_worker_that_is_killed_is_replaced(command):
-    psutil = pytest.importorskip("psutil")
+def workers_of(pid):
+    """Process ids of a study's workers, from what Linux tells of it."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [int(c) for c in children if b"spawn_main" in Path(f"/proc/{c}/cmdline").read_bytes()]
+
+
+def test_a_worker_that_is_killed_is_replaced(command, uninterrupted):
     arguments, out = command
     process = subprocess.Popen(arguments, stderr=subprocess.PIPE)
     wait_for(lambda: list(out.glob("runs/*/checkpoint.safetensors")))
-    workers = [
-        child for child in psutil.Process(process.pid).children()
-        if "spawn_main" in " ".join(child.cmdline())
-    ]  # fmt: skip
-    os.kill(workers[0].pid, signal.SIGKILL)
+    killed = workers_of(process.pid)
+    assert killed
+    for worker in killed:
+        os.kill(worker, signal.SIGKILL)
     assert process.wait(timeout=300) == 0
     assert len(rows(out / "results.csv")) == 3
+    weights = sorted(out.glob("runs/*/model.safetensors"))
+    assert len(weights) == 5
+    for path in weights:
+        assert path.read_bytes() == (uninterrupted / path.relative_to(out)).read_bytes()
+
+
+def test_a_worker_that_dies_idle_takes_no_run_with_it(tiny, data, tmp_path, monkeypatch):
+    """It is killed after its last run and before its next, while nobody listens to it."""
+    handed = []
+
+    def hand_out(pool, real=_Pool.hand_out):
+        if handed and not pool.busy and len(handed) == 1:
+            (worker,) = pool._workers
+            worker.process.kill()
+            worker.process.join()
+            handed.append("killed")
+        real(pool)
+        handed.append("handed") if not handed else None
+
+    monkeypatch.setattr(_Pool, "hand_out", hand_out)
+    assert execute_study(tiny.override(seeds=1), data, tmp_path / "out", workers=1) == {}
+    assert "killed" in handed
+
+
+def test_one_bad_file_fails_its_own_run_alone(tiny, data, tmp_path):
+    """Runs of a GPU's cohort: what is wrong with one is not said of the others."""
+    told: list[object] = []
+
+    class Ears:
+        def send(self, message: object) -> None:
+            told.append(message)
+
+    runs = [run for run in plan(tiny, 2, data.fingerprint) if "full" in run.arms]
+    assert len(runs) == 2
+    tasks = [Task(run.recipe.model_dump(), tmp_path / run.recipe.run_id) for run in runs]
+    tasks[1].folder.mkdir()
+    (tasks[1].folder / "checkpoint.safetensors").write_bytes(b"not one")
+    overs = {over.run: over for over in _do(tasks, data, Ears(), "cpu")}
+    assert overs[runs[0].recipe.run_id].outcome == "finished"
+    failed = overs[runs[1].recipe.run_id]
+    assert failed.outcome == "failed"
+    assert "checkpoint.safetensors is damaged" in failed.message
 
 
 def test_progress_estimates_from_what_runs_have_taken(tiny, monkeypatch):

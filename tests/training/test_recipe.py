@@ -97,6 +97,8 @@ def test_run_id_is_readable_and_safe_as_a_folder_name():
         ({"filter_momentum": 0.1}, "filter_momentum only acts"),
         ({"decoupled_decay": True, "optimizer": "adamw"}, "decoupled_decay only acts"),
         ({"rise": 0.1}, "rise_from and fall_to only act"),
+        ({"warmup_epochs": 1, "schedule": "one_cycle"}, "rises by itself"),
+        ({"warmup_epochs": 1, "schedule": "triangle"}, "rises by itself"),
         ({"rise_from": 0.1, "schedule": "triangle"}, "rise_from only acts"),
         ({"alternate_flips": True, "augmentation": "none"}, "alternate_flips only acts"),
         ({"stem_epochs": 0}, "stem_epochs = 0"),

@@ -146,7 +146,7 @@ def test_a_batch_larger_than_the_data_is_refused(splits):
         {"batch_size": 30}, {"optimizer": "adamw"}, {"schedule": "cosine"},
         {"schedule": "one_cycle"}, {"schedule": "step", "milestones": (1,)},
         {"warmup_epochs": 1}, {"augmentation": "none"}, {"augmentation": "flip_crop"},
-        {"label_smoothing": 0.1}, {"precision": "bfloat16"}, {"seed": 1},
+        {"drop_last": True}, {"alternate_flips": True}, {"label_smoothing": 0.1}, {"precision": "bfloat16"}, {"seed": 1},
         {"model_options": {"hidden": 8}}, {"decay": "weights", "weight_decay": 0.1},
     ],
 )  # fmt: skip
@@ -231,3 +231,47 @@ def test_a_run_in_stages_resumes_exactly(splits, monkeypatch, tmp_path, stop):
 def test_a_single_image_left_over_is_not_a_batch(splits):
     # 240 = 239 + 1: BatchNorm cannot take a batch of one.
     assert len(trained(SMALL.with_(epochs=1, batch_size=239), splits).state.history.losses) == 1
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+def test_a_saved_state_is_a_snapshot(splits, optimizer):
+    recipe = SMALL.with_(epochs=3, optimizer=optimizer)
+    states, seen = [], []
+    trainer = Trainer(recipe, splits)
+    trainer.fit(after_epoch=lambda state: (states.append(state), seen.append(weights(trainer))))
+    other = Trainer(recipe, splits)
+    other.restore(states[0])  # and both go on from it
+    trainer.restore(states[0])
+    assert same(weights(trainer), seen[0])
+    assert len(trainer.state.history.losses) == 8
+    other.fit()
+    trainer.fit()
+    assert same(weights(trainer), seen[2])
+    assert same(weights(other), seen[2])
+
+
+def test_restoring_forgets_the_steps_since(splits):
+    trainer = Trainer(SMALL, splits)
+    begin = trainer.save()
+    for done in trainer.epoch():
+        if done == 5:  # not looked at yet: their losses are still to be fetched
+            break
+    trainer.restore(begin)
+    trainer.fit()
+    whole = trained(SMALL, splits)
+    assert trainer.state.history.losses == whole.state.history.losses
+    assert trainer.state.history.epochs[0].train_accuracy == (
+        whole.state.history.epochs[0].train_accuracy
+    )
+
+
+def test_the_subset_follows_its_own_seed_and_not_that_of_training(splits):
+    skew = {"profile": "step", "classes": (0, 1), "keep": 0.2}
+    base = SMALL.with_(skew=skew, validation=0.25)
+
+    def shown(**changes):
+        found = Trainer(base.with_(**changes), splits).shown
+        return found.train.positions.tolist(), found.judged.positions.tolist()
+
+    assert shown() == shown(seed=1)
+    assert all(a != b for a, b in zip(shown(), shown(subset_seed=1), strict=True))

@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
-from safetensors.numpy import save_file
 
 from unskew.data.batches import View
 from unskew.data.imageset import Splits
@@ -16,7 +16,7 @@ from unskew.data.skew import describe_skew
 from unskew.models.registry import build, description
 from unskew.models.summary import LayerRow, summarise
 from unskew.study.plan import PlannedRun
-from unskew.training.files import whole, write_whole
+from unskew.training.files import save_tensors, write_whole, writing
 from unskew.training.recipe import Recipe
 from unskew.training.shown import select
 
@@ -74,6 +74,10 @@ def describe(out: Path, runs: list[PlannedRun], splits: Splits) -> None:
     - samples.safetensors: by skew uint8 (K, SAMPLES, H, W, 3); where a class has fewer
       images, the rest is 0 and the count in data.json tells.
     - models.json: `ModelFacts` by model with its options.
+
+    Raises
+    ------
+    UserError: the folder cannot be written.
     """
     recipes = [run.recipe for run in runs if not run.for_choice]
     skews: dict[str, Recipe] = {}
@@ -94,11 +98,11 @@ def describe(out: Path, runs: list[PlannedRun], splits: Splits) -> None:
         image_shape=splits.train.image_shape,
         skews=counts,
     )
-    write_whole(out / DATA, json.dumps(asdict(data), ensure_ascii=False, indent=2))
-    with whole(out / SAMPLE_IMAGES) as scratch:
-        save_file(samples, scratch)
     models = {name: asdict(model) for name, model in _models(recipes, splits).items()}
-    write_whole(out / MODELS, json.dumps(models, ensure_ascii=False))
+    with writing("the study's folder", out):
+        write_whole(out / DATA, json.dumps(asdict(data), ensure_ascii=False, indent=2))
+        save_tensors({k: torch.from_numpy(v) for k, v in samples.items()}, out / SAMPLE_IMAGES)
+        write_whole(out / MODELS, json.dumps(models, ensure_ascii=False))
 
 
 def _samples(view: View) -> NDArray[np.uint8]:

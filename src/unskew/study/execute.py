@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing.connection import Connection, wait
@@ -84,7 +85,7 @@ def execute_study(
     describe(out, runs, splits)
     train = partial(
         _train_all, store=store, data=Data(study.data, strict, image_size),
-        workers=workers or (len(os.sched_getaffinity(0)) if device == "cpu" else 1),
+        workers=workers or (_cores() if device == "cpu" else 1),
         replicas=replicas or (1 if device == "cpu" else REPLICAS), device=device, listen=listen,
     )  # fmt: skip
     failures = train(runs, write=lambda: store.write_tables(runs, splits.name))
@@ -95,14 +96,21 @@ def execute_study(
         stage.name: shortlist for stage in stages if (shortlist := make_shortlist(stage, runs, out))
     }
     save_shortlists(out, shortlists)
-    fresh = [
-        run
+    # Two second stages may have an arm in common, and its runs.
+    fresh = list({
+        run.recipe.digest: run
         for stage in stages if stage.name in shortlists
         for run in plan_second_stage(
             study, shortlists[stage.name].arms, stage.seeds, splits.fingerprint
         )
-    ]  # fmt: skip
+    }.values())  # fmt: skip
     return train(fresh, write=lambda: store.write_second_stage(fresh, splits.name))
+
+
+def _cores() -> int:
+    """Those that this process may use, where the system tells."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 def _train_all(
@@ -168,16 +176,17 @@ class _Pool:
                 worker.runs = {run.recipe.run_id: run for run in runs}
                 for run in runs:
                     self._progress.begin(run)
-                worker.connection.send(
-                    [
-                        Task(
-                            run.recipe.model_dump(),
-                            folder(run.recipe),
-                            None if run.twin is None else folder(run.twin),
-                        )
-                        for run in runs
-                    ]
-                )
+                tasks = [
+                    Task(
+                        run.recipe.model_dump(),
+                        folder(run.recipe),
+                        None if run.twin is None else folder(run.twin),
+                    )
+                    for run in runs
+                ]
+                # A worker that died idle is met in `collect`, which tries its runs again.
+                with suppress(BrokenPipeError, ConnectionResetError):
+                    worker.connection.send(tasks)
         # What waits may wait for a twin that another process has, so look also where some do.
         if self._elsewhere and not any(worker.runs for worker in self._workers):
             self._look_elsewhere()

@@ -17,7 +17,7 @@ from unskew.errors import UserError
 from unskew.evaluation.evaluation import Evaluation, evaluate_logits
 from unskew.study.parts import Confirmation
 from unskew.study.plan import PlannedRun
-from unskew.training.files import RUN_AGAIN, read_json, reading, write_whole
+from unskew.training.files import RUN_AGAIN, read_json, reading, write_whole, writing
 from unskew.training.run import FINISHED, load_evaluation, load_outcome
 
 Half = Literal["screening", "confirmation"]
@@ -145,7 +145,8 @@ def evaluate_half(folder: Path, half: Half) -> Evaluation:
 def save_shortlists(out: Path, shortlists: dict[str, Shortlist]) -> None:
     """Write shortlists.json, by the names of the second stages."""
     values = {name: asdict(shortlist) for name, shortlist in shortlists.items()}
-    write_whole(out / SHORTLISTS, json.dumps(values, ensure_ascii=False, indent=2))
+    with writing("the study's folder", out):
+        write_whole(out / SHORTLISTS, json.dumps(values, ensure_ascii=False, indent=2))
 
 
 def load_shortlists(out: Path) -> dict[str, Shortlist]:

@@ -13,7 +13,7 @@ from unskew.evaluation.evaluation import Evaluation
 from unskew.study.plan import PlannedRun
 from unskew.study.shortlist import evaluate_half
 from unskew.study.spec import STUDY, Study
-from unskew.training.files import write_whole
+from unskew.training.files import write_whole, writing
 from unskew.training.history import History
 from unskew.training.recipe import Recipe
 from unskew.training.run import FINISHED, load_evaluation, load_outcome
@@ -50,11 +50,9 @@ class Store:
             raise UserError(
                 f"{out} holds files that are no study's: name an empty or new folder with --out"
             )
-        try:
+        with writing("the study's folder", out):
             out.mkdir(parents=True, exist_ok=True)
             write_whole(out / STUDY, study.to_toml())
-        except OSError as error:
-            raise UserError(f"cannot write the study's folder {out}: {error.strerror}") from None
 
     def folder(self, recipe: Recipe) -> Path:
         """Where the files of a recipe's run lie."""
@@ -87,7 +85,8 @@ class Store:
         writer = csv.DictWriter(text, COLUMNS)
         writer.writeheader()
         writer.writerows(row for run in runs if (row := self._row(run, data_name, judge)))
-        write_whole(self.out / name, text.getvalue())
+        with writing("the study's folder", self.out):
+            write_whole(self.out / name, text.getvalue())
 
     def _row(
         self, run: PlannedRun, data_name: str, judge: Callable[[Path], Evaluation]

@@ -87,11 +87,15 @@ def _do(tasks: list[Task], splits: Any, connection: Connection, device: str) -> 
         jobs: list[Job] = []
         for task in tasks:
             recipe = make_recipe(task.recipe)
-            task.folder.mkdir(parents=True, exist_ok=True)
             try:
+                task.folder.mkdir(parents=True, exist_ok=True)
                 locks.enter_context(FileLock(task.folder / ".lock").acquire(timeout=0))
             except Timeout:
                 overs.append(Over(recipe.run_id, "busy"))
+                continue
+            except OSError as error:
+                reason = f"cannot write the run's folder {task.folder}: {error.strerror}"
+                overs.append(Over(recipe.run_id, "failed", reason))
                 continue
 
             def tell(event: Event, name: str = recipe.run_id) -> None:
@@ -100,12 +104,21 @@ def _do(tasks: list[Task], splits: Any, connection: Connection, device: str) -> 
             jobs.append(Job(recipe, task.folder, tell))
         if not jobs:
             return overs
+        twins = {make_recipe(task.recipe).run_id: task.twin for task in tasks}
+
+        def alone(job: Job) -> Over:
+            twin = twins[job.recipe.run_id]
+            try:
+                done = execute_one(job, splits, device=device, twin=twin)
+            except UserError as error:
+                return Over(job.recipe.run_id, "failed", str(error))
+            return Over(done.run_id, done.outcome, done.message)
+
+        if len(jobs) == 1:
+            return [*overs, alone(jobs[0])]
         try:
-            if len(tasks) > 1:
-                outcomes = execute_together(jobs, splits, device=device)
-            else:
-                outcomes = [execute_one(jobs[0], splits, device=device, twin=tasks[0].twin)]
+            outcomes = execute_together(jobs, splits, device=device)
             overs += [Over(done.run_id, done.outcome, done.message) for done in outcomes]
-        except UserError as error:
-            overs += [Over(job.recipe.run_id, "failed", str(error)) for job in jobs]
+        except UserError:  # of one of them: the others need not fail with it
+            overs += [alone(job) for job in jobs]
     return overs

@@ -7,25 +7,23 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
-from unskew.training.files import reading
+from unskew.training.files import reading, save_tensors
 
 State = tuple[dict[str, Tensor], dict[str, Any]]
 """Tensors by name, and everything else as what JSON can hold."""
 
 
 def save_state(state: State, path: Path) -> None:
-    """Write a state so that `path` holds either the old or the new one, whenever a kill comes."""
+    """Write a state so that `path` holds either the old or the new one, whenever a kill comes.
+
+    Raises
+    ------
+    OSError: it cannot be written.
+    """
     tensors, rest = state
-    scratch = path.with_name(path.name + ".part")
-    save_file(
-        {name: tensor.detach().contiguous() for name, tensor in tensors.items()},
-        scratch,
-        metadata={"state": json.dumps(rest)},
-    )
-    scratch.replace(path)
+    save_tensors(tensors, path, {"state": json.dumps(rest)})
 
 
 def load_state(path: Path) -> State:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
 from safetensors import SafetensorError
+from safetensors.torch import save_file
+from torch import Tensor
 
 from unskew.errors import UserError
 
@@ -29,6 +32,22 @@ def write_whole(path: Path, text: str) -> None:
     """Write a text file so that a kill leaves the old one or the new one, never half of it."""
     with whole(path) as scratch:
         scratch.write_text(text, encoding="utf-8")
+
+
+def save_tensors(
+    tensors: Mapping[str, Tensor], path: Path, metadata: dict[str, str] | None = None
+) -> None:
+    """Write a safetensors file, whole or not at all.
+
+    Raises
+    ------
+    OSError: it cannot be written; safetensors has an exception of its own for a full disk.
+    """
+    with whole(path) as scratch:
+        try:
+            save_file({k: v.detach().contiguous() for k, v in tensors.items()}, scratch, metadata)
+        except SafetensorError as error:
+            raise OSError(errno.EIO, str(error)) from None
 
 
 @contextmanager
@@ -65,6 +84,24 @@ def reading(path: Path, mend: str) -> Iterator[None]:
         raise UserError(f"cannot read {path}: {error.strerror}") from None
     except (ValueError, TypeError, KeyError, RuntimeError, csv.Error, SafetensorError):
         raise UserError(f"{path} is damaged: {mend}") from None
+
+
+@contextmanager
+def writing(what: str, path: Path) -> Iterator[None]:
+    """What cannot be written inside is said in one sentence.
+
+    Parameters
+    ----------
+    what: is written, in words: "the run's folder".
+
+    Raises
+    ------
+    UserError: in place of an OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f"cannot write {what} {path}: {error.strerror or error}") from None
 
 
 def read_json(path: Path, kind: type[Kind], mend: str) -> Kind:

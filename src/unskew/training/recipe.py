@@ -87,7 +87,8 @@ class Recipe(BaseModel):
         "all", description="all: every parameter; weights: norm layers and biases excluded"
     )
     decoupled_decay: bool = Field(
-        False, description="λ is a share of a weight a step, times the schedule, at any rate"
+        False, description="λ is a share of a weight a step, times the schedule, at any rate; "
+        "momentum multiplies it as it does a gradient"
     )
     schedule: Literal["constant", "step", "cosine", "one_cycle", "triangle"] = "constant"
     warmup_epochs: int = Field(0, ge=0, description="linear, from near 0, before the schedule")
@@ -115,6 +116,8 @@ class Recipe(BaseModel):
             raise ValueError("milestones only act with schedule = 'step'")
         if self.schedule == "step" and not self.milestones:
             raise ValueError("schedule = 'step' needs milestones, the epochs after which it drops")
+        if self.warmup_epochs and self.schedule in ("one_cycle", "triangle"):
+            raise ValueError(f"schedule = {self.schedule!r} rises by itself: leave warmup_epochs out")
         if self.nesterov and (self.optimizer == "adamw" or self.momentum == 0):
             raise ValueError(
                 "nesterov only acts with optimizer = 'sgd' or 'muon' and a momentum above 0"

@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
 from unskew.data.batches import Batches
@@ -21,13 +20,21 @@ from unskew.remedies.base import HeldOut
 from unskew.training.checkpoint import load_state, save_state
 from unskew.training.divergence import Diverged
 from unskew.training.events import Event, RunEnded
-from unskew.training.files import RUN_AGAIN, read_json, write_whole
+from unskew.training.files import (
+    RUN_AGAIN,
+    read_json,
+    reading,
+    save_tensors,
+    write_whole,
+    writing,
+)
 from unskew.training.predict import predict_logits
 from unskew.training.recipe import Recipe
 from unskew.training.trainer import Trainer
 from unskew.training.twin import adopt
 
 FINISHED, DIVERGED = "finished", "diverged"
+FOLDER = "the run's folder"
 
 
 @dataclass(frozen=True)
@@ -95,10 +102,12 @@ def execute(
 
     Raises
     ------
-    UserError: the recipe does not fit the data, or the folder cannot be written.
+    UserError: the recipe does not fit the data, or the folder holds another run or cannot be
+        written.
     """
     done = load_outcome(folder)
     if done is not None:
+        check_same(done.run_id, recipe, folder)
         listen(RunEnded(done.run_id, done.outcome, done.message))
         return done
     if threads is not None:
@@ -106,14 +115,13 @@ def execute(
     run = open_run(recipe, splits, folder, device)
     trained = None if twin is None else load_outcome(twin)
     if twin is not None and trained is not None:
-        adopt(run.trainer, twin)
+        adopt(run.trainer, twin, trained.outcome == DIVERGED)
         return run.close(trained.outcome, trained.message, listen, trained_by=trained.run_id)
     try:
-        run.trainer.fit(listen, lambda state: save_state(state, run.checkpoint))
+        with writing(FOLDER, folder):
+            run.trainer.fit(listen, lambda state: save_state(state, run.checkpoint))
     except Diverged as error:
         return run.close(DIVERGED, str(error), listen)
-    except OSError as error:
-        raise unwritable(folder, error) from None
     return run.close(FINISHED, "", listen)
 
 
@@ -144,16 +152,17 @@ class OpenRun:
         ------
         UserError: the folder cannot be written.
         """
-        try:
+        with writing(FOLDER, self.folder):
             if outcome == FINISHED:
-                message = _judge(self.trainer, self.splits, self.folder)
+                try:
+                    message = _judge(self.trainer, self.splits, self.folder)
+                except Diverged as error:
+                    outcome, message = DIVERGED, str(error)
             self.trainer.state.history.save(self.folder)
             result = _outcome(self.trainer, outcome, message, self.started)
             result = replace(result, trained_by=trained_by)
             write_whole(self.folder / "run.json", json.dumps(asdict(result), indent=2))
             self.checkpoint.unlink(missing_ok=True)
-        except OSError as error:
-            raise unwritable(self.folder, error) from None
         listen(RunEnded(result.run_id, outcome, message))
         return result
 
@@ -163,22 +172,23 @@ def open_run(recipe: Recipe, splits: Splits, folder: Path, device: str) -> OpenR
 
     Raises
     ------
-    UserError: the recipe does not fit the data, the checkpoint is damaged, or the folder cannot
-        be written.
+    UserError: the recipe does not fit the data, the checkpoint is damaged or another run's, or the
+        folder cannot be written.
     """
     run = OpenRun(Trainer(recipe, splits, device), splits, folder, datetime.now(UTC))
-    try:
+    with writing(FOLDER, folder):
         folder.mkdir(parents=True, exist_ok=True)
         write_whole(folder / "recipe.toml", recipe.to_toml())
-    except OSError as error:
-        raise unwritable(folder, error) from None
     if run.checkpoint.exists():
-        run.trainer.restore(load_state(run.checkpoint))
+        with reading(run.checkpoint, "delete it to start this run afresh"):
+            run.trainer.restore(load_state(run.checkpoint))
     return run
 
 
-def unwritable(folder: Path, error: OSError) -> UserError:
-    return UserError(f"cannot write the run's folder {folder}: {error.strerror}")
+def check_same(run_id: str, recipe: Recipe, folder: Path) -> None:
+    """Raise a UserError if a folder holds another run than the recipe's."""
+    if run_id != recipe.run_id:
+        raise UserError(f"{folder} holds the run {run_id!r}: name another folder")
 
 
 def load_outcome(folder: Path) -> RunOutcome | None:
@@ -203,7 +213,12 @@ def load_evaluation(folder: Path) -> Evaluation:
 
 
 def _judge(trainer: Trainer, splits: Splits, folder: Path) -> str:
-    """Evaluate the trained network and write weights, logits and evaluation."""
+    """Evaluate the trained network and write weights, logits and evaluation.
+
+    Raises
+    ------
+    Diverged: the last step, whose loss nobody saw, has left nothing to evaluate.
+    """
     network, facts, remedy = trainer.state.network, trainer.facts, trainer.remedy
     logits, views = trainer.judge().cpu(), trainer.recipe.test_views
     held_out: tuple[Tensor, Tensor] | tuple[None, None] = (None, None)
@@ -211,6 +226,8 @@ def _judge(trainer: Trainer, splits: Splits, folder: Path) -> str:
         apart = Batches(trainer.shown.held_out, trainer.mean, trainer.std, trainer.device)
         known = predict_logits(network, apart, trainer.dtype, views=views).cpu()
         held_out = known, apart.labels.cpu()
+    if not logits.isfinite().all():
+        raise Diverged("the trained network's logits are not finite: lower the learning rate")
     adjustment = remedy.adjustment(facts, HeldOut(logits, *held_out))
     labels = torch.from_numpy(trainer.shown.judged.labels)
     tensors = {"logits": logits, "labels": labels}
@@ -224,9 +241,8 @@ def _judge(trainer: Trainer, splits: Splits, folder: Path) -> str:
         train_counts=facts.counts,
         split=trainer.shown.split,
     )
-    weights = {name: value.contiguous() for name, value in network.state_dict().items()}
-    save_file(weights, folder / "model.safetensors")
-    save_file(tensors, folder / "logits.safetensors")
+    save_tensors(network.state_dict(), folder / "model.safetensors")
+    save_tensors(tensors, folder / "logits.safetensors")
     write_whole(folder / "evaluation.json", evaluation.to_json())
     return "" if adjustment is None else adjustment.note
 

@@ -54,7 +54,7 @@ class TrainingState:
     history: History = field(default_factory=History)
 
     def state_dict(self) -> State:
-        """Tensors by name, and the rest as plain values."""
+        """Tensors by name, and the rest as plain values: copies, which later steps leave alone."""
         tensors = {f"network.{k}": v for k, v in self.network.state_dict().items()}
         if self.auxiliary is not None:
             tensors |= {f"auxiliary.{k}": v for k, v in self.auxiliary.state_dict().items()}
@@ -64,9 +64,9 @@ class TrainingState:
                     tensors[f"optimizer.{index}.{name}"] = value
         # Our own draws need no generator state; a remedy written by a user may use PyTorch's.
         tensors["random.cpu"] = torch.get_rng_state()
-        return tensors, {
+        return {name: tensor.detach().clone() for name, tensor in tensors.items()}, {
             "position": asdict(self.position),
-            "losses": self.history.losses,
+            "losses": list(self.history.losses),
             "epochs": [asdict(record) for record in self.history.epochs],
         }
 
@@ -85,7 +85,7 @@ class TrainingState:
                     # A fused one wants its count of steps beside the parameter as well.
                     name: torch.empty_like(parameter).copy_(value)
                     if value.dim()
-                    else value.to(parameter.device)
+                    else value.to(parameter.device, copy=True)
                     for name, value in found.items()
                 }
         torch.set_rng_state(tensors["random.cpu"])

@@ -269,7 +269,8 @@ class Trainer:
         )
         history.epochs.append(record)
         next_epoch = position.epoch + 1
-        if next_epoch < self._stage.epochs:
+        # A stage that `max_steps` forbids to begin is not entered, or its optimiser would be saved.
+        if next_epoch < self._stage.epochs or self.out_of_steps():
             self.state.position = Position(position.stage, next_epoch)
         else:
             self.state.position = Position(position.stage + 1)
@@ -326,6 +327,8 @@ class Trainer:
     def restore(self, state: State) -> None:
         """Go on from what `save` gave, in this or another process."""
         self._look, self._ended = None, False
+        self._losses.clear()  # of steps that are not taken back one by one
+        self._right.zero_()
         self.state.position = Position(**state[1]["position"])
         self._enter_stage(fresh=False)
         self.state.load_state_dict(state)

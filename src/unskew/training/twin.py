@@ -30,15 +30,15 @@ def training_twin(recipe: Recipe) -> Recipe | None:
     return recipe.with_(remedy=spec, remedy_options=options)
 
 
-def adopt(trainer: Trainer, folder: Path) -> None:
-    """Give a trainer the history, and the weights if there are any, of its twin's folder.
+def adopt(trainer: Trainer, folder: Path, diverged: bool) -> None:
+    """Give a trainer the history of its twin's folder and, unless that diverged, the weights.
 
     Raises
     ------
-    UserError: a file of the folder is damaged.
+    UserError: a file of the folder is missing or damaged.
     """
     trainer.state.history = History.load(folder)
     weights = folder / "model.safetensors"
-    if weights.exists():
+    if not diverged:
         with reading(weights, RUN_AGAIN):
             trainer.state.network.load_state_dict(load_file(weights))

@@ -78,10 +78,11 @@ class _Balancing(Remedy):
         self, backward: Backward, optimizer: torch.optim.Optimizer, network: nn.Module, facts: Facts
     ) -> Tensor:
         bound: Tensor = network.classifier.norm_bound  # type: ignore[union-attr,assignment]
-        if not bound:
-            # Before the first step: the norms are still those that stage 1 has left.
-            norms = class_norms(network)
-            bound.copy_(norms.min() + self.threshold * (norms.max() - norms.min()))
+        # Before the first step the norms are still those that stage 1 has left. The device decides
+        # whether this is the first, so that no step waits for it.
+        norms = class_norms(network)
+        of_stage_1 = norms.min() + self.threshold * (norms.max() - norms.min())
+        bound.copy_(torch.where(bound > 0, bound, of_stage_1))
         loss = super().update(backward, optimizer, network, facts)
         shorten(network, bound)
         return loss

@@ -10,6 +10,7 @@ from pathlib import Path
 from unskew.data.imageset import Splits
 from unskew.training.checkpoint import save_state
 from unskew.training.events import Event, RunEnded
+from unskew.training.files import writing
 from unskew.training.recipe import Recipe
 from unskew.training.replicas.kin import kinship
 from unskew.training.replicas.replicas import Replicas
@@ -18,10 +19,10 @@ from unskew.training.run import (
     FINISHED,
     OpenRun,
     RunOutcome,
+    check_same,
     execute,
     load_outcome,
     open_run,
-    unwritable,
 )
 
 
@@ -71,6 +72,7 @@ def execute_together(
     for job in jobs:
         done = load_outcome(job.folder)
         if done is not None:
+            check_same(done.run_id, job.recipe, job.folder)
             job.listen(RunEnded(done.run_id, done.outcome, done.message))
         else:
             run = open_run(job.recipe, splits, job.folder, device)
@@ -83,13 +85,12 @@ def execute_together(
 
 def _train(jobs: Sequence[Job], runs: Sequence[OpenRun]) -> None:
     replicas = Replicas([run.trainer for run in runs])
-    try:
+    # Whose folder it is is not known here; all lie beside one another.
+    with writing("the runs' folders in", jobs[0].folder.parent):
         replicas.fit(
             [job.listen for job in jobs],
             [lambda state, run=run: save_state(state, run.checkpoint) for run in runs],  # type: ignore[misc]
         )
-    except OSError as error:
-        raise unwritable(jobs[0].folder, error) from None
     for job, run, why in zip(jobs, runs, replicas.diverged, strict=True):
         run.trainer.kernels = f"{len(jobs)} runs at once, step: {replicas.engine}"
         run.close(DIVERGED if why else FINISHED, why, job.listen)

@@ -119,11 +119,13 @@ class Replicas:
         """Train what is left of the current epoch, yielding the steps done after each step."""
         listen = listen or [_ignore] * len(self.trainers)
         # A run that has diverged keeps its place among the tensors, and stays at its old epoch.
-        epochs = [
-            trainer.begin_epoch(_ignore if why else heard)
+        # It shows what another one shows.
+        drawn = [
+            None if why else trainer.begin_epoch(heard)
             for trainer, heard, why in zip(self.trainers, listen, self.diverged, strict=True)
         ]
-        of_all = epochs[self.diverged.index("")]
+        of_all = next(epoch for epoch in drawn if epoch is not None)
+        epochs = [epoch or of_all for epoch in drawn]
         steps, shown = of_all.steps, len(of_all.indices)
         if any(len(epoch.indices) != shown for epoch in epochs):
             raise ValueError("runs that train together show as many images an epoch")
@@ -152,13 +154,17 @@ class Replicas:
                     if trainer in self._alive():
                         trainer.tell(heard, steps)
                 if not self._alive():
+                    self._note_engine(step_of_all)
                     return
                 leader = self._alive()[0]
             yield step
         self._settle()
         self._clock(mark)
-        self.engine = f"plain: {step_of_all.reason}" if step_of_all.reason else "graph"
+        self._note_engine(step_of_all)
         self._end_epoch(listen)
+
+    def _note_engine(self, step: Captured) -> None:
+        self.engine = f"plain: {step.reason}" if step.reason else "graph"
 
     def _step_of(
         self, epochs: Sequence[Epoch], of_all: Epoch

@@ -1,0 +1,127 @@
+"""A run's folder: what it takes over, what it refuses, and what a full disk leaves of it."""
+
+import json
+import resource
+
+import pytest
+from safetensors.torch import load_file
+
+from unskew.errors import UserError
+from unskew.training.checkpoint import load_state, save_state
+from unskew.training.recipe import Recipe
+from unskew.training.replicas.execute import Job, execute_together
+from unskew.training.run import DIVERGED, FINISHED, execute, load_outcome
+from unskew.training.trainer import Trainer
+
+RECIPE = Recipe(epochs=2, batch_size=60, precision="float32")
+
+
+def stopped(recipe, splits, folder, epochs=1):
+    """A folder that a run was killed in, after so many epochs."""
+    trainer = Trainer(recipe, splits)
+    for _ in range(epochs):
+        list(trainer.epoch())
+    folder.mkdir()
+    save_state(trainer.save(), folder / "checkpoint.safetensors")
+
+
+@pytest.fixture
+def small_disk():
+    """No file of this process may grow beyond 20 kB: what a full disk does."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_a_full_disk_is_told_in_a_sentence_and_leaves_no_scrap(
+    splits, tmp_path, small_disk, together
+):
+    small_disk()
+    with pytest.raises(UserError, match="cannot write the run"):
+        if together:
+            execute_together([Job(RECIPE, tmp_path / "run")], splits)
+        else:
+            execute(RECIPE, splits, tmp_path / "run")
+    assert {path.name for path in (tmp_path / "run").iterdir()} == {"recipe.toml"}
+
+
+def test_a_disk_that_is_full_at_the_end_leaves_the_checkpoint(splits, tmp_path, small_disk):
+    execute(RECIPE, splits, tmp_path / "whole")
+    stopped(RECIPE, splits, tmp_path / "run", epochs=2)
+    before = (tmp_path / "run" / "checkpoint.safetensors").read_bytes()
+    small_disk()
+    with pytest.raises(UserError, match="cannot write the run's folder"):
+        execute(RECIPE, splits, tmp_path / "run")
+    assert (tmp_path / "run" / "checkpoint.safetensors").read_bytes() == before
+    assert load_outcome(tmp_path / "run") is None
+
+
+def test_a_checkpoint_of_another_network_is_named(splits, tmp_path):
+    stopped(RECIPE, splits, tmp_path / "run")
+    path = tmp_path / "run" / "checkpoint.safetensors"
+    with pytest.raises(UserError, match=r"checkpoint\.safetensors is damaged: delete it"):
+        execute(RECIPE.with_(model="lstm"), splits, tmp_path / "run")
+    tensors, rest = load_state(path)
+    rest["position"]["unheard"] = 1
+    save_state((tensors, rest), path)
+    with pytest.raises(UserError, match=r"checkpoint\.safetensors is damaged"):
+        execute(RECIPE, splits, tmp_path / "run")
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_a_folder_of_another_run_is_refused(splits, tmp_path, together):
+    execute(RECIPE, splits, tmp_path / "run")
+    other = RECIPE.with_(seed=1)
+    with pytest.raises(UserError, match=r"holds the run .*name another folder"):
+        if together:
+            execute_together([Job(other, tmp_path / "run")], splits)
+        else:
+            execute(other, splits, tmp_path / "run")
+
+
+def test_a_twin_without_weights_is_not_taken_for_an_untrained_network(splits, tmp_path):
+    execute(RECIPE, splits, tmp_path / "plain")
+    (tmp_path / "plain" / "model.safetensors").unlink()
+    recipe = RECIPE.with_(remedy="posthoc_logit_adjustment")
+    with pytest.raises(UserError, match=r"plain/model\.safetensors is missing"):
+        execute(recipe, splits, tmp_path / "adjusted", twin=tmp_path / "plain")
+    assert load_outcome(tmp_path / "adjusted") is None
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_what_the_last_step_destroys_has_diverged(splits, tmp_path, together):
+    """Its loss was finite: the loss of a step is taken before the step."""
+    recipe = RECIPE.with_(learning_rate=1e30, max_steps=1)
+    if together:
+        wild, tame = Job(recipe, tmp_path / "a"), Job(recipe.with_(learning_rate=0.01), tmp_path / "b")
+        outcomes = execute_together([wild, tame], splits)
+        assert outcomes[1].outcome == FINISHED
+    else:
+        outcomes = [execute(recipe, splits, tmp_path / "a")]
+    assert outcomes[0].outcome == DIVERGED
+    assert "logits are not finite: lower the learning rate" in outcomes[0].message
+    assert json.loads((tmp_path / "a" / "run.json").read_text())["outcome"] == DIVERGED
+    assert not (tmp_path / "a" / "model.safetensors").exists()
+
+
+def test_steps_that_end_with_a_stage_leave_a_state_that_can_be_gone_on_from(splits, tmp_path):
+    """`max_steps` ends the run within the last epoch before the classifier's own stage."""
+    recipe = Recipe(epochs=10, batch_size=60, remedy="crt", max_steps=35)  # 9 epochs of 4 steps
+    trainer = Trainer(recipe, splits)
+    trainer.fit()
+    save_state(trainer.save(), tmp_path / "state")
+    again = Trainer(recipe, splits)
+    again.restore(load_state(tmp_path / "state"))
+    assert again.finished
+    assert again.state.history == trainer.state.history
+
+
+def test_weights_are_written_as_they_are(splits, tmp_path):
+    execute(RECIPE, splits, tmp_path / "run")
+    weights = load_file(tmp_path / "run" / "model.safetensors")
+    trainer = Trainer(RECIPE, splits)
+    trainer.fit()
+    assert weights.keys() == trainer.state.network.state_dict().keys()
+    for name, value in trainer.state.network.state_dict().items():
+        assert value.equal(weights[name])
