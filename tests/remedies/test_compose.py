@@ -153,6 +153,36 @@ def test_a_temperature_is_fitted_before_the_prior_is_moved():
         assert torch.equal(both.scale, alone.scale)
 
 
+def test_a_temperature_for_equal_classes_is_fitted_once_the_prior_is_out():
+    generator = torch.Generator().manual_seed(0)
+    logits = 3 * torch.randn(60, FACTS.num_classes, generator=generator)
+    labels = torch.arange(60) % FACTS.num_classes
+    balanced = {"temperature_scaling": {"balanced": True}}
+    moved = make_remedy("posthoc_logit_adjustment").adjustment(FACTS, HeldOut(logits))
+    alone = make_remedy("temperature_scaling", balanced)
+    wanted = alone.adjustment(FACTS, HeldOut(logits, moved(logits), labels))
+    for spec in ("posthoc_logit_adjustment+temperature_scaling",
+                 "temperature_scaling+posthoc_logit_adjustment"):  # fmt: skip
+        both = make_remedy(spec, balanced).adjustment(FACTS, HeldOut(logits, logits, labels))
+        assert torch.equal(both.scale, wanted.scale)
+        torch.testing.assert_close(both(logits), wanted(moved(logits)))
+
+
+@pytest.mark.parametrize(
+    ("other", "options"),
+    [
+        ("posthoc_em", {}),
+        ("posthoc_bbse", {}),
+        ("posthoc_logit_adjustment", {"posthoc_logit_adjustment": {"target": (1, 2, 3, 4)}}),
+    ],
+)
+def test_a_temperature_for_equal_classes_goes_with_no_other_frequencies(other, options):
+    spec = f"{other}+temperature_scaling"
+    make_remedy(spec, options)
+    with pytest.raises(UserError, match="equally frequent"):
+        make_remedy(spec, {**options, "temperature_scaling": {"balanced": True}})
+
+
 def refusal(spec):
     """What is said against a combination, or None."""
     try:

@@ -185,16 +185,32 @@ def _settings(context: typer.Context) -> dict[str, Any]:
 
 
 def _balanced(wanted: Recipe, splits: Splits) -> list[Recipe]:
-    """The plain baseline and, where the counts ask for one, the recipe with a remedy."""
+    """The plain baseline and, where the counts ask for one, the recipe with a remedy.
+
+    Both are held against the data before the first is trained.
+    """
     from unskew.errors import UserError
     from unskew.remedies.auto import choose
+    from unskew.training.fitting import check_fits
     from unskew.training.shown import select
 
     if wanted.remedy != "none":
         raise UserError(f"--balance auto picks the remedy: leave out --remedy {wanted.remedy}")
     spec, reason = choose(select(wanted, splits).train.counts())
     stderr().print(reason, highlight=False)
-    return [wanted] if spec == "none" else [wanted, wanted.with_(remedy=spec)]
+    if spec == "none":
+        return [wanted]
+    if wanted.label_smoothing:
+        stderr().print(
+            f"label_smoothing, {wanted.label_smoothing:g} in the recipe, is 0 in both runs: it "
+            "does not go with the remedy's loss",
+            highlight=False,
+        )
+        wanted = wanted.with_(label_smoothing=0.0)
+    recipes = [wanted, wanted.with_(remedy=spec)]
+    for each in recipes:
+        check_fits(each, splits)
+    return recipes
 
 
 def _as_json(evaluation: Evaluation) -> dict[str, Any]:

@@ -13,7 +13,7 @@ def choose(counts: NDArray[np.int64]) -> tuple[str, str]:
     """What `--balance auto` does for these training images, and why.
 
     Balanced softmax wherever the largest class is more than half again as large as the smallest:
-    it costs nothing, has nothing to tune, corrects exactly for the class prior, and stays right
+    it takes no time, has nothing to tune, corrects exactly for the class prior, and stays right
     however far the counts lie apart. Below that the correction is smaller than what the choice
     of seed does.
 
@@ -38,7 +38,8 @@ def choose(counts: NDArray[np.int64]) -> tuple[str, str]:
     return (
         "balanced_softmax",
         f"Balanced softmax: the classes are skewed {ratio:.3g} to 1 ({spread}), and it corrects "
-        f"for exactly that at no cost.{absent}",
+        "for exactly that in as little time. It is for use where the classes count alike; where "
+        f"new images come in the same shares, the plain run is right more often.{absent}",
     )
 
 

@@ -203,6 +203,7 @@ class Remedy:
     cosines: its classifier's logits do not depend on the lengths of the weights.
     acts_on_lengths: it changes the lengths of the classifier's weights, which would do nothing
         beside `cosines`.
+    even: its `adjustment` is for use where the classes are equally frequent.
     splits_loss: its `update` asks `backward` for the loss of some classes alone, which only a
         loss that is a sum over examples can give; refused beside an `objective`.
     """
@@ -214,6 +215,7 @@ class Remedy:
     mixes: ClassVar[bool] = False
     cosines: ClassVar[bool] = False
     acts_on_lengths: ClassVar[bool] = False
+    even: ClassVar[bool] = False
     splits_loss: ClassVar[bool] = False
 
     known: ClassVar[dict[str, type[Remedy]]] = {}

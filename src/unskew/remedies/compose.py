@@ -88,6 +88,14 @@ def _check_pair(first: Remedy, second: Remedy) -> None:
             )
     if first.mixes and second.mixes:
         raise UserError(f"remedies {first.name!r} and {second.name!r} both mix images: choose one")
+    for owner, other in ((first, second), (second, first)):
+        # A temperature for equal classes, fitted on logits for others, would be neither's.
+        elsewhere = "adjustment" in other.overrides() and other.corrects_prior and not other.even
+        if owner.even and elsewhere:
+            raise UserError(
+                f"remedy {owner.name!r} is set for classes that are equally frequent, and "
+                f"{other.name!r} adjusts to other frequencies: choose one, or leave its setting out"
+            )
     if first.corrects_prior and second.corrects_prior:
         raise UserError(
             f"remedies {first.name!r} and {second.name!r} both correct for the class prior; "
@@ -182,10 +190,15 @@ class Composite(Remedy):
         """The parts' adjustments one after another, each fitted on what the last has left.
 
         What corrects the prior comes last: held-out images, on which the others are fitted, have
-        the prior of the training images.
+        the prior of the training images. Only what is fitted as if classes were equally frequent
+        comes after it.
         """
+
+        def place(part: Remedy) -> int:
+            return int(part.corrects_prior) or 2 * part.even
+
         whole: Adjustment | None = None
-        for part in sorted(self.parts, key=lambda part: part.corrects_prior):
+        for part in sorted(self.parts, key=place):
             step = part.adjustment(facts, _adjusted(held_out, whole))
             if step is not None:
                 whole = step if whole is None else _then(whole, step)

@@ -140,3 +140,13 @@ def test_slopes():
 
 def test_no_other_loss_joins_in():
     assert make_remedy("influence_balanced").overrides() == {"loss", "objective"}
+
+
+def test_autocast_does_not_round_the_weights_of_classes():
+    remedy = make_remedy("influence_balanced")
+    logits, features = torch.randn(8, 4), torch.randn(8, 6)
+    targets = torch.nn.functional.one_hot(torch.arange(8) % 3, 4).float()
+    plain = remedy.influence_balanced(logits, features, targets, FACTS)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        mixed = remedy.influence_balanced(logits, features, targets, FACTS)
+    assert torch.equal(plain, mixed)

@@ -56,7 +56,7 @@ def test_it_is_the_formula(problem, gamma, threshold, seed):
     beta = batch.noise.tolist()
     total = 0.0
     for i, (row, label) in enumerate(zip(logits.tolist(), labels.tolist(), strict=True)):
-        rare = [share < threshold / len(row) for share in facts.prior.tolist()]
+        rare = [0 < share < threshold / len(row) for share in facts.prior.tolist()]
         w = [1 - (beta[i][k] and rare[k] and k != label) for k in range(len(row))]
         top = max(row)
         below = math.fsum(w[k] * math.exp(row[k] - top) for k in range(len(row)))
@@ -81,8 +81,8 @@ def test_where_nothing_is_spared_it_is_cross_entropy(problem, threshold):
 def test_rare_classes_are_left_alone_by_others_but_not_by_their_own():
     _, _, slope, batch = minimised(LOGITS, LABELS, FACTS, gamma=1.0)
     assert batch.noise.all()
-    assert make_remedy("seql").rare(FACTS).tolist() == [False, False, True, True]
-    assert (slope[:, 3] == 0).all()
+    assert make_remedy("seql").rare(FACTS).tolist() == [False, False, True, False]
+    assert (slope[:, 3] > 0).all(), "a class that is never right is pushed down"
     assert (slope[[0, 1, 3], 2] == 0).all()
     assert slope[2, 2] < 0
     assert (slope[:, :2] != 0).all()
@@ -95,7 +95,6 @@ def test_a_mixed_image_owns_both_its_classes():
     )
     assert math.isfinite(value)
     assert (slope[:, 2] != 0).all()
-    assert (slope[:, 3] == 0).all()
 
 
 def test_a_class_at_the_threshold_is_not_rare():

@@ -181,3 +181,10 @@ def test_the_losses_of_complementary_classes_add_up(weights, mixing):
     parts = criterion(logits, batch, tail), criterion(logits, batch, ~tail)
     torch.testing.assert_close(sum(parts), criterion(logits, batch))
     assert all(part > 0 for part in parts)
+
+
+def test_classes_without_images_are_no_tail():
+    """The mean is of the classes that have some; where those are equal nobody is rare."""
+    remedy = make_remedy("imbalanced_sam")
+    assert remedy._tail(make_facts([100, 100, 60, 0])).tolist() == [False, False, True, True]
+    assert not remedy._tail(make_facts([50, 50])).any()

@@ -72,7 +72,8 @@ class InfluenceBalanced(Remedy):
         cross_entropy = -(targets * F.log_softmax(logits, dim=1)).sum(dim=1)
         miss = (F.softmax(logits, dim=1) - targets).abs().sum(dim=1)
         influence = miss * features.abs().sum(dim=1)
-        weights = self.alpha * (targets @ class_weights)
+        # No matrix product: autocast would round the weights to bfloat16.
+        weights = self.alpha * (targets * class_weights).sum(dim=1)
         return (weights * cross_entropy / (influence + EPSILON)).mean()
 
 

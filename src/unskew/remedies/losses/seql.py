@@ -39,8 +39,9 @@ class SoftmaxEqualisation(Remedy):
     threshold: float = option(0.3, above=0)
 
     def rare(self, facts: Facts) -> Tensor:
-        """T_λ(f_k), bool (K,)."""
-        return torch.from_numpy(facts.prior < self.threshold / facts.num_classes)
+        """T_λ(f_k), bool (K,). A class without images is never right, so nothing spares it."""
+        rare = facts.prior < self.threshold / facts.num_classes
+        return torch.from_numpy(rare & (facts.counts > 0))
 
     def loss(self, facts: Facts, epoch: int) -> ExampleLoss:
         """Cross-entropy, said here so that no other loss joins in: it would meet -inf."""

@@ -32,6 +32,10 @@ class PosthocLogitAdjustment(Remedy):
     tau: float = option(1.0, at_least=0)
     target: tuple[float, ...] = option((), above=0)
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "even", not self.target)
+
     def check(self, facts: Facts) -> None:
         if self.target and len(self.target) != facts.num_classes:
             raise UserError(

@@ -23,7 +23,8 @@ class TemperatureScaling(Remedy):
 
     softmax(z/T) with the T > 0 of the least negative log-likelihood (Guo et al. 2017, section
     4.2) on a tenth of the training images, which is not trained on. The fit is for the training
-    prior, so beside a correction of the prior it is made first, in whatever order they are named.
+    prior, so beside a correction of the prior it is made first, in whatever order they are named;
+    a balanced fit is for equally frequent classes, and is made after the prior is out.
 
     Attributes
     ----------
@@ -35,6 +36,10 @@ class TemperatureScaling(Remedy):
     held_out = 0.1
 
     balanced: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "even", self.balanced)
 
     def adjustment(self, facts: Facts, held_out: HeldOut) -> Adjustment | None:
         assert held_out.logits is not None

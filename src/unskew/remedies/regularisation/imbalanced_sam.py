@@ -28,8 +28,9 @@ class ImbalancedSAM(Remedy):
     Attributes
     ----------
     rho: ρ, the radius.
-    eta: η; 0 takes the mean class, so that at any counts the classes below it are the tail. The
-        public code has 20, under which a less skewed set has no tail at all.
+    eta: η; 0 takes the mean of the classes that have images, so that those below are the tail. The
+        public code has 20, under which a less skewed set has no tail at all. Even classes have
+        none either: the step is then a plain one.
     """
 
     name = "imbalanced_sam"
@@ -48,7 +49,7 @@ class ImbalancedSAM(Remedy):
             )
 
     def _tail(self, facts: Facts) -> Tensor:
-        limit = self.eta or facts.counts.mean()
+        limit = self.eta or facts.counts[facts.counts > 0].mean()
         return torch.from_numpy(facts.counts < limit)
 
     def update(

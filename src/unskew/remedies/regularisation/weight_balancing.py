@@ -25,7 +25,10 @@ class WeightBalancing(Remedy):
     with, and the bias is not shortened.
 
     Public code calls `softmax` a class-balanced loss that is a binary cross-entropy of the
-    softmax's outputs; here it is the papers' weighted softmax cross-entropy. The paper adds 10
+    softmax's outputs; here it is the papers' weighted softmax cross-entropy. Theirs is a mean over
+    images and classes that is not divided by the weights, so that the same λ acts more strongly
+    there, K / (mean weight) times: tune it. They shorten once an epoch and let BatchNorm's
+    statistics move; here it is after each step, and what is frozen is frozen. The paper adds 10
     epochs to 200; here both stages share the run's epochs, so that every remedy costs the same.
 
     λ of stage 1 is the recipe's weight decay, to be tuned like any arm's; the paper's is 5e-3 on

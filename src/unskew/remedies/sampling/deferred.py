@@ -16,8 +16,10 @@ from unskew.remedies.sampling.class_draws import class_probability, draw_by_clas
 class DeferredResampling(Remedy):
     """Images as they come first, class-balanced sampling for the last part of the run.
 
-    DRS of Cao et al. 2019, section 3.2, the twin of deferred re-weighting: the features are
-    learnt from the data as they are, the decision is balanced at a low learning rate.
+    DRS of Cao et al. 2019, section 3.3, the twin of deferred re-weighting: the features are
+    learnt from the data as they are, the decision is balanced at a low learning rate. Their code
+    draws an image in proportion to one over its class's effective number (β = 0.9999), which is
+    almost the same; here every class is drawn alike.
 
     Attributes
     ----------
