@@ -4,7 +4,9 @@
 
 Two processes train the same network on the same random images, in turn. One may
 use all memory, the other is in a control group with room for the program and a quarter of the
-images. Needs the right to make control groups (root, on Linux).
+images, from which everything that was read before has been dropped. Over the run half of the
+images are shown at least, and it ends with an error if the confined process never read from the
+disk: then nothing was measured. Needs the right to make control groups (root, on Linux).
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import argparse
 import contextlib
 import itertools
 import json
+import mmap
 import multiprocessing
 import os
 import statistics
@@ -24,8 +27,10 @@ from pathlib import Path
 import numpy as np
 from engines import BATCH
 
-PROGRAM = 900 << 20
-"""Bytes that the training itself may use beside the images."""
+PROGRAM = 320 << 20
+"""Bytes that training may still ask for when it is confined, beside the images. What it had before
+then does not count towards the group.
+"""
 CHUNK = 10_000
 GROUPS = (Path("/sys/fs/cgroup/memory"), Path("/sys/fs/cgroup"))
 
@@ -37,10 +42,11 @@ def main() -> None:
     parser.add_argument("--model", default="cnn", choices=["cnn", "lstm"])
     parser.add_argument("--images", type=int, default=400_000, help="3 KiB each")
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--steps", type=int, default=40)
+    parser.add_argument("--steps", type=int, help="of a repeat; as many as show half the images")
     parser.add_argument("--folder", type=Path, help="on the disk to read from")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
+    steps = options.steps or -(-options.images // (2 * BATCH * options.repeats))
 
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         # A file each: what one process has read must not be in memory for the other.
@@ -55,10 +61,13 @@ def main() -> None:
             for k, (name, limit) in enumerate(limits.items())
         }
         rates: dict[str, list[float]] = {name: [] for name in children}
+        faults = dict.fromkeys(children, 0)
         for _ in range(options.repeats):
             for name, (connection, _) in children.items():
-                connection.send(options.steps)
-                rates[name].append(connection.recv())
+                connection.send(steps)
+                rate, waited = connection.recv()
+                rates[name].append(rate)
+                faults[name] += waited
         for connection, process in children.values():
             connection.close()
             process.join()
@@ -67,12 +76,18 @@ def main() -> None:
                 (root / group).rmdir()
     medians = {name: statistics.median(found) for name, found in rates.items()}
     ratio = medians["quarter in memory"] / medians["in memory"]
+    if not faults["quarter in memory"]:
+        raise SystemExit("the confined process never read from the disk: nothing was measured")
     if options.json:
-        print(json.dumps({"images_per_second": rates, "bytes": size, "ratio": ratio}))
+        told = {"images_per_second": rates, "read": faults, "bytes": size, "ratio": ratio}
+        print(json.dumps(told))
         return
     print(f"{options.model}, {options.images:,} images, {size / 2**20:,.0f} MiB on disk")
     for name, middle in medians.items():
-        print(f"{name:20}{middle:9,.0f} images/s ({min(rates[name]):,.0f}–{max(rates[name]):,.0f})")
+        print(
+            f"{name:20}{middle:9,.0f} images/s ({min(rates[name]):,.0f}–{max(rates[name]):,.0f}), "
+            f"{faults[name] >> 20:,} MiB read from the disk"
+        )
     print(f"{ratio:.2f} of the speed")
 
 
@@ -115,20 +130,30 @@ def _serve(connection: Connection, model: str, file: Path, limit: int | None, gr
     trainer = Trainer(Recipe(model=model, epochs=100, batch_size=BATCH), splits)
     if limit is not None:
         confine(limit, group)
-        os.posix_fadvise(os.open(file, os.O_RDONLY), 0, 0, os.POSIX_FADV_DONTNEED)
+        # The channels' mean has mapped every page, and a mapped page is not dropped.
+        images._mmap.madvise(mmap.MADV_DONTNEED)  # type: ignore[attr-defined]
+        with file.open("rb") as opened:
+            os.posix_fadvise(opened.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
     connection.send("ready")
     try:
         wanted = connection.recv()
-        done, begin = 0, time.perf_counter()
+        done, begin, read = 0, time.perf_counter(), from_disk()
         while True:
             for _ in trainer.epoch():
                 done += 1
                 if done == wanted:
-                    connection.send(done * BATCH / (time.perf_counter() - begin))
+                    rate = done * BATCH / (time.perf_counter() - begin)
+                    connection.send((rate, from_disk() - read))
                     wanted = connection.recv()
-                    done, begin = 0, time.perf_counter()
+                    done, begin, read = 0, time.perf_counter(), from_disk()
     except EOFError:
         return
+
+
+def from_disk() -> int:
+    """Bytes that this process has had fetched from the disk so far, read ahead or waited for."""
+    lines = Path("/proc/self/io").read_text(encoding="ascii").splitlines()
+    return int(next(line for line in lines if line.startswith("read_bytes")).split()[1])
 
 
 def confine(limit: int, name: str) -> None:

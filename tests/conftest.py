@@ -7,6 +7,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import settings
 
 from unskew.data.imageset import ImageSet, Splits
@@ -15,6 +16,11 @@ from unskew.data.randomness import stream
 # No test measures time, and a failure found once is found again.
 settings.register_profile("house", deadline=None, derandomize=True)
 settings.load_profile("house")
+
+
+def pytest_runtest_setup() -> None:
+    """Every test draws the same numbers, whatever ran before it in its process."""
+    torch.manual_seed(0)
 
 
 def make_images(count: int, classes: int, seed: int, size: int = 16) -> ImageSet:

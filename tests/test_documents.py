@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from unskew.remedies.base import Remedy
+from unskew.remedies.registry import names
 from unskew.study.parts import Arm, Part
 from unskew.study.plan import plan
 from unskew.study.spec import Study
@@ -27,6 +29,8 @@ def test_there_is_some():
 @pytest.mark.parametrize("code", CODE)
 def test_it_runs(code, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    names()  # registers the package's own; one that is shown is not to stay for other tests
+    monkeypatch.setattr(Remedy, "known", dict(Remedy.known))
     # Of what is shown, a remedy of one's own trains a whole run; one epoch shows as much.
     code = code.replace("Recipe(", "Recipe(max_steps=3, ")
     exec(compile(code, "document", "exec"), {"__name__": "document"})

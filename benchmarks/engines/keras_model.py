@@ -17,7 +17,9 @@ WIDTHS = (32, 32, 64, 64, 128, 128)
 
 def steps(model: str, images: NDArray[np.uint8], labels: NDArray[np.int64]) -> Steps:
     network = make_network(model)
-    pixels = (images.astype(np.float32) - MEAN) / STD
+    pixels = images.astype(np.float32)
+    pixels -= MEAN
+    pixels /= STD
     wanted = yield
     begin = 0
     while True:

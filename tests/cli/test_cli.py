@@ -188,6 +188,14 @@ def test_studies_of_two_data_sets_are_ranked(tmp_path):
         (["rank", "/nowhere"], "needs two blocks"),
         (["models", "show", "vit"], "unknown model 'vit'"),
         (["data", "clear", "nothing"], "nothing called 'nothing' is cached"),
+        (["models", "show", "cnn", "--option", "hidden=-1"], "hidden = -1: choose 1 or more"),
+        (["study", "coursework", "--set", "data=cifar10"], "data cannot be set in a recipe"),
+        (["study", "coursework", "--set", "seed=7"], "--seeds, says how many"),
+        (["train", "--image-size", "64"], "image_size acts on images in class folders"),
+        (["train", "--data", "~nobody-of-this-name"], "home of somebody"),
+        (["train", "--data", "x" * 300], "File name too long"),
+        (["report", "x" * 300], "File name too long"),
+        (["train", "--schedule", "one_cycle", "--set", "warmup_epochs=1"], "rises by itself"),
     ],
 )
 def test_a_mistake_is_one_sentence_exit_code_2_and_nothing_written(arguments, words, tmp_path):
@@ -197,6 +205,41 @@ def test_a_mistake_is_one_sentence_exit_code_2_and_nothing_written(arguments, wo
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
     assert not list(tmp_path.iterdir())
+
+
+def test_brackets_in_names_are_no_markup(squares, tmp_path):
+    """Of folders, classes and files; what looks like the end of a style is not the end of us."""
+    folder = tmp_path / "photos[v2]"
+    shutil.unpack_archive(squares, folder)
+    for half in ("train", "test"):
+        (folder / half / "class 0").rename(folder / half / "[bold]0")
+    (folder / "train" / "[bold]0" / "x[").mkdir(parents=True)
+    (folder / "train" / "class 1" / "y[").mkdir()
+    (folder / "train" / "class 1" / "bad[:fire:].png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    done = unskew("train", "--data", folder, "--epochs", 1, "--batch-size", 40,
+                  "--out", tmp_path / "run[b]")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "[bold]0" in done.stdout
+    assert "bad[:fire:].png" in done.stderr
+    assert f"{tmp_path}/run[b]/runs/" in done.stderr
+    assert "photos[v2]" in unskew("data").stdout
+
+
+def test_json_is_asked_for_before_or_after_the_verb():
+    for arguments in (["data", "--json"], ["data", "--json", "list"], ["data", "list", "--json"]):
+        assert "known" in json.loads(unskew(*arguments).stdout)
+
+
+def test_a_reader_that_leaves_is_no_error():
+    process = subprocess.Popen(
+        [sys.executable, "-m", "unskew", "remedies", "list"], stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )  # fmt: skip
+    process.stdout.close()
+    errors = process.stderr.read()
+    assert b"Traceback" not in errors
+    assert b"Exception ignored" not in errors
+    process.wait(timeout=60)
 
 
 def test_a_diverged_run_exits_with_1_and_says_why(squares, tmp_path):

@@ -1,6 +1,7 @@
 """Whatever has happened to the cache, it is said, and `unskew data clear` mends it."""
 
 import pytest
+from filelock import FileLock
 
 from tests.data.conftest import class_files, write_folder
 from unskew.data.cache import clear_cached, list_cached
@@ -35,3 +36,47 @@ def test_damaged_images_are_named_and_cleared(folder, tmp_path, name, left):
     assert [item.path for item in list_cached()] == [path.parent]
     clear_cached()
     assert (open_data(str(folder)).train.images == pixels).all()
+
+
+def test_what_a_killed_build_left_is_removed_by_the_next_one(folder, tmp_path):
+    path = next_build(folder, tmp_path)
+    scrap = path.with_name(f"{path.name}.4711.part")
+    scrap.mkdir()
+    (scrap / "train-images.npy").write_bytes(bytes(100))
+    clear_cached("photos")
+    assert scrap.exists()
+    open_data(str(folder))
+    assert not scrap.exists()
+
+
+def test_clearing_everything_leaves_what_is_being_built(folder, tmp_path):
+    path = next_build(folder, tmp_path)
+    left, going_on = (path.with_name(f"{name}.4711.part") for name in ("dead", "alive"))
+    for scrap in (left, going_on):
+        scrap.mkdir()
+    with FileLock(path.with_name("alive.lock")):
+        clear_cached()
+    assert not left.exists()
+    assert going_on.exists()
+
+
+def test_a_link_to_nothing_among_the_downloads_is_listed_and_cleared(tmp_path):
+    downloads = tmp_path / "cache" / "downloads"
+    downloads.mkdir(parents=True)
+    (downloads / "cifar-10-python.tar.gz").symlink_to(tmp_path / "nothing")
+    assert [item.name for item in list_cached()] == ["cifar-10-python.tar.gz"]
+    clear_cached()
+    assert not list(downloads.iterdir())
+
+
+def test_others_may_read_what_one_has_cached(folder, tmp_path):
+    path = next_build(folder, tmp_path)
+    plain = tmp_path / "plain"
+    plain.mkdir()
+    assert path.stat().st_mode == plain.stat().st_mode
+
+
+def next_build(folder, tmp_path):
+    """Where the folder's images are cached, once they are."""
+    open_data(str(folder))
+    return next((tmp_path / "cache").rglob("meta.json")).parent

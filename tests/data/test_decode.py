@@ -53,6 +53,8 @@ def test_exif_turns_the_image_upright():
     exif[0x0112] = 6
     data = saved(GRADIENT, "JPEG", exif=exif, quality=95)
     assert decode(data).shape == (60, 40, 3)
+    comment = b"\xff\xfe" + (3000).to_bytes(2, "big") + bytes(2998)
+    assert decode(data[:2] + comment + data[2:]).shape == (60, 40, 3), "after a comment as well"
 
 
 def test_cmyk_jpeg():

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import pickle
+import socket
 import tarfile
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -167,3 +168,27 @@ def test_a_hostile_pickle_runs_nothing(server, tmp_path, content):
     with pytest.raises(UserError, match="fetch the archive again"):
         open_data(str(folder))
     assert not (tmp_path / "pwned").exists()
+
+
+def test_a_cache_that_cannot_be_written_is_named(server, tmp_path, monkeypatch):
+    (tmp_path / "file").write_bytes(b"")
+    monkeypatch.setenv("UNSKEW_CACHE", str(tmp_path / "file"))
+    with pytest.raises(UserError, match=r"file/downloads .*: set UNSKEW_CACHE to another folder"):
+        open_data("cifar10")
+
+
+def test_a_host_that_answers_rubbish_is_told(monkeypatch, server):
+    """Whatever sends no HTTP: a proxy that wants a login, another service."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def answer():
+        connection, _ = listener.accept()
+        connection.recv(1000)
+        connection.sendall(b"what?\r\n\r\n")
+        connection.close()
+
+    threading.Thread(target=answer, daemon=True).start()
+    monkeypatch.setenv("UNSKEW_CIFAR10_URL", f"http://127.0.0.1:{listener.getsockname()[1]}/c")
+    with pytest.raises(UserError, match=r"cannot download .*put it into"):
+        open_data("cifar10")
+    listener.close()

@@ -1,7 +1,13 @@
 """Folders and archives of class folders: the same images however they come, and every fault."""
 
+import bz2
+import gzip
 import io
+import lzma
 import os
+import tarfile
+from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -188,13 +194,158 @@ def test_too_little_to_learn_from_is_one_clear_sentence(tmp_path, files, words, 
     assert not list((tmp_path / "cache").rglob("*.npy"))
 
 
-@pytest.mark.parametrize("name", ["photos.zip", "photos.tar.gz", "photos.tar.xz", "photos.tar.zst"])
-def test_a_truncated_archive_is_named(tmp_path, name):
+DAMAGED = r"truncated or damaged .*fetch or pack it again"
+
+
+@pytest.mark.parametrize("name", [name for name in WRITERS if name != "photos"])
+@pytest.mark.parametrize("share", [0.02, 0.5, 0.9])
+def test_a_truncated_archive_is_named(tmp_path, name, share):
     path = WRITERS[name](tmp_path / name, class_files(per_class=30))
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    with pytest.raises(UserError, match=r"truncated or damaged .*fetch or pack it again"):
+    path.write_bytes(path.read_bytes()[: int(path.stat().st_size * share)])
+    with pytest.raises(UserError, match=DAMAGED):
         open_data(str(path))
     assert not list((tmp_path / "cache").rglob("*.npy"))
+
+
+def headers(path):
+    """Where the headers of a plain tar's members lie."""
+    with tarfile.open(path) as archive:
+        return [entry.offset for entry in archive]
+
+
+@pytest.mark.parametrize("into", [0, 100, 512])
+def test_a_tar_that_is_cut_at_a_header_does_not_pass_for_a_shorter_one(tmp_path, into):
+    path = write_tar(tmp_path / "photos.tar", class_files(per_class=30), "w")
+    path.write_bytes(path.read_bytes()[: headers(path)[60] + into])
+    with pytest.raises(UserError, match=DAMAGED):
+        open_data(str(path))
+
+
+def test_a_tar_with_one_wrong_byte_in_a_header_does_not_pass_for_a_shorter_one(tmp_path):
+    path = write_tar(tmp_path / "photos.tar", class_files(per_class=30), "w")
+    data, at = bytearray(path.read_bytes()), headers(path)[60] + 10
+    data[at] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(UserError, match=DAMAGED):
+        open_data(str(path))
+
+
+def test_what_was_packed_is_held_against_its_checksum(tmp_path):
+    path = write_tar(tmp_path / "photos.tar.gz", class_files(per_class=30))
+    data = bytearray(path.read_bytes())
+    data[-8] ^= 1  # gzip's checksum, the last thing but the length
+    path.write_bytes(data)
+    with pytest.raises(UserError, match=DAMAGED):
+        open_data(str(path))
+
+
+def test_archives_of_several_streams_are_read_whole(tmp_path):
+    """As pbzip2 and `cat a.gz b.gz` write them."""
+    files = class_files()
+    plain = write_tar(tmp_path / "plain.tar", files, "w").read_bytes()
+    wanted = open_data(str(tmp_path / "plain.tar")).fingerprint
+    packers = {"bz2": bz2.compress, "gz": gzip.compress, "xz": lzma.compress}
+    with suppress(ImportError):
+        packers["zst"] = __import__("zstandard").ZstdCompressor().compress
+    for ending, pack in packers.items():
+        path = tmp_path / f"photos.tar.{ending}"
+        path.write_bytes(pack(plain[:5000]) + pack(plain[5000:]))
+        assert open_data(str(path)).fingerprint == wanted
+
+
+@pytest.mark.parametrize("kind", ["photos.zip", "photos.tar", "photos.tar.gz", "photos.tar.bz2"])
+def test_rubbish_called_an_archive_is_named(tmp_path, kind):
+    for rubbish in (
+        b"",
+        b"\x1f\x8b\x08",
+        b"BZh9",
+        bytes(1024),
+        b"PK\x03\x04" + bytes(40),
+        b"x" * 700,
+    ):
+        path = tmp_path / kind
+        path.write_bytes(rubbish)
+        with pytest.raises(UserError, match=r"truncated or damaged|holds no images"):
+            open_data(str(path))
+
+
+def test_a_name_in_the_directory_that_is_no_utf8_is_damage(tmp_path):
+    path = write_zip(tmp_path / "photos.zip", {**class_files(), "train/katze-ä/0.png": b"x"})
+    data = path.read_bytes()
+    at = data.rindex("ä".encode())
+    path.write_bytes(data[:at] + b"\xff\xff" + data[at + 2 :])
+    with pytest.raises(UserError, match=DAMAGED):
+        open_data(str(path))
+
+
+def test_names_of_other_alphabets_can_be_written(tmp_path):
+    """A tar keeps the bytes of a system that wrote no UTF-8."""
+    files = {name.replace("cat", "caf\udce9"): data for name, data in class_files().items()}
+    splits = open_data(str(write_tar(tmp_path / "a.tar.gz", files)))
+    assert splits.train.class_names == ("caf\ufffd", "dog")
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/f\xffotos"))
+    assert open_data(str(write_folder(folder, class_files()))).name == "f\ufffdotos"
+
+
+def test_what_the_system_refuses_is_not_blamed_on_the_cache(tmp_path, monkeypatch):
+    path = write_zip(tmp_path / "photos.zip", class_files())
+
+    def refused(*_):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("unskew.data.sources.members.zipfile.ZipFile", refused)
+    with pytest.raises(UserError, match=r"cannot read .*photos\.zip: Permission denied"):
+        open_data(str(path))
+
+
+def test_a_class_without_images_is_said_to_be_left_out(tmp_path):
+    files = class_files() | {"train/lynx/0.heic": b"ftypheic", "train/list.csv": b"0.png,cat"}
+    folder = write_folder(tmp_path / "photos", files)
+    (folder / "train" / "otter").mkdir()
+    splits = open_data(str(folder))
+    assert splits.train.class_names == ("cat", "dog")
+    assert splits.notes[0].startswith("2 files were skipped")
+    assert splits.notes[1] == (
+        "folders without a readable image are no classes here: 'lynx', 'otter'"
+    )
+    for name in ("train/lynx/0.heic", "train/list.csv"):
+        (folder / name).unlink()
+    with pytest.raises(UserError, match="class 'lynx' has no image"):
+        open_data(str(folder), strict=True)
+
+
+def test_images_outside_of_class_folders_are_counted(tmp_path):
+    files = class_files() | {"stray.png": image_bytes(70), "README.txt": b"hello"}
+    path = str(write_zip(tmp_path / "photos.zip", files))
+    assert open_data(path).notes == (
+        "1 images in no class folder were left out, stray.png among them",
+    )
+    with pytest.raises(UserError, match=r"stray\.png is in no class folder"):
+        open_data(path, strict=True)
+
+
+def test_train_and_test_without_class_folders_are_no_classes(tmp_path):
+    files = {f"{half}/{k}.png": image_bytes(k) for half in ("train", "Test") for k in range(5)}
+    with pytest.raises(UserError, match=r"no class folders there: .*one folder a class"):
+        open_data(str(write_folder(tmp_path / "photos", files)))
+
+
+def test_two_test_halves_are_taken_together_and_that_is_said(tmp_path):
+    files = class_files() | {k.replace("test/", "val/"): image_bytes(80 + n) for n, k in
+                             enumerate(only(class_files(), "test/"))}  # fmt: skip
+    splits = open_data(str(write_zip(tmp_path / "photos.zip", files)))
+    assert len(splits.test) == 16
+    assert splits.notes == ("the test images are those of test and val together",)
+
+
+def test_a_home_that_nobody_has(tmp_path):
+    with pytest.raises(UserError, match="home of somebody who is not known"):
+        open_data("~nobody-of-this-name/photos")
+
+
+def test_resizing_is_for_class_folders(tmp_path):
+    with pytest.raises(UserError, match="image_size acts on images in class folders"):
+        open_data("digits", image_size=64)
 
 
 def test_no_such_path_and_no_archive(tmp_path):

@@ -9,7 +9,13 @@ import sklearn.metrics as sk
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torchmetrics.functional.classification import multiclass_calibration_error
+from torchmetrics.functional.classification import (
+    binary_calibration_error,
+    multiclass_accuracy,
+    multiclass_calibration_error,
+    multiclass_confusion_matrix,
+    multiclass_f1_score,
+)
 
 from unskew.data.randomness import stream
 from unskew.evaluation.confusion import accuracy_under_prior
@@ -69,6 +75,19 @@ def compare(index):
     assert ours.macro_f1 == pytest.approx(f1[present].mean())
     assert ours.worst_class_accuracy == pytest.approx(recall[present].min())
 
+    answers = torch.from_numpy(predicted), torch.from_numpy(labels), classes
+    unchecked = {"validate_args": False}
+    theirs = multiclass_confusion_matrix(*answers, **unchecked)
+    assert (np.array(ours.confusion) == theirs.numpy()).all()
+    theirs = multiclass_accuracy(*answers, average="micro", **unchecked)
+    assert ours.accuracy == pytest.approx(theirs.item(), rel=1e-6)
+    theirs = multiclass_f1_score(*answers, average=None, **unchecked).numpy()
+    assert [ours.f1[k] for k in present] == pytest.approx(theirs[present].tolist(), rel=1e-6)
+    prior = counts / counts[present].sum()
+    weights = (counts / support.clip(1))[labels]
+    expected = sk.accuracy_score(labels, predicted, sample_weight=weights)
+    assert accuracy_under_prior(np.array(ours.confusion), prior) == pytest.approx(expected)
+
     probabilities = torch.from_numpy(logits).softmax(dim=1)
     log = torch.from_numpy(logits).log_softmax(dim=1)[np.arange(len(labels)), labels]
     assert ours.nll == pytest.approx(-log.mean().item())
@@ -89,6 +108,12 @@ def compare(index):
             probabilities, torch.from_numpy(labels), classes, n_bins=15
         )
         assert ours.ece == pytest.approx(theirs.item(), abs=1e-5)
+    if index % 20 == 1 and probabilities.min() > 1e-6:
+        theirs = [
+            binary_calibration_error(probabilities[:, k], torch.from_numpy(labels == k), n_bins=15)
+            for k in everything
+        ]
+        assert ours.classwise_ece == pytest.approx(np.mean(theirs), abs=1e-5)
 
 
 @pytest.mark.parametrize("block", range(CASES // BLOCK))

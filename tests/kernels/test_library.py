@@ -40,7 +40,7 @@ def test_a_compiler_that_fails_is_quoted(fresh, monkeypatch):
 
 
 def test_of_many_lines_the_error_is_quoted(fresh, monkeypatch):
-    told = "echo 'In file included from x.c:17:' >&2; printf 'bf16.h:9: error: no \\351\\n' >&2; exit 1"
+    told = r"printf 'In file included from x.c:17:\nbf16.h:9: error: no \351\n' >&2; exit 1"
     monkeypatch.setenv("CC", compiler(fresh / "cc", told))
     assert "bf16.h:9: error: no" in library.load("norm_relu_pool").reason
 

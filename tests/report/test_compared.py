@@ -6,7 +6,7 @@ import pytest
 
 from tests.report.synthetic import write_study
 from unskew.evaluation.significance import holm, paired_difference, t_test_p
-from unskew.report.compared import Compared, compare
+from unskew.report.compared import Compared, compare, corrected
 from unskew.study.results import load_results
 
 
@@ -68,3 +68,16 @@ def test_one_seed_and_none(study, tmp_path):
 
     results = load_results(write_study(tmp_path / "out", study, leave_out=hardly_begun))
     assert [pair.verdict for pair in pairs_of(results, "Decay")] == ["single", "missing"]
+
+
+def test_a_difference_that_is_always_the_same_is_no_member_of_the_family():
+    """No test can be made of it, so it neither counts as shown nor weighs on the others."""
+    base = dict.fromkeys(range(4), 0.5)
+    luck = paired_difference(dict.fromkeys(range(4), 0.52), base)
+    tested = paired_difference({0: 0.52, 1: 0.53, 2: 0.515, 3: 0.525}, base)
+    found = corrected(
+        [Compared("a", "b", "accuracy", luck), Compared("c", "b", "accuracy", tested)]
+    )
+    assert [pair.verdict for pair in found] == ["constant", "better"]
+    assert [pair.family for pair in found] == [0, 1]
+    assert found[1].adjusted == t_test_p(tested.difference)

@@ -106,7 +106,7 @@ def test_one_seed_and_none(tmp_path):
     assert [found.verdict for found in family] == ["single", "missing", "single"]
     assert "nothing can be said about chance" in interaction_sentence(context, family[0])
     assert "no finished seed in common" in interaction_sentence(context, family[1])
-    assert "no evidence of one in 3" in family_sentence(context, family)
+    assert "no evidence of one in 0, nothing to test in 3" in family_sentence(context, family)
 
 
 def test_the_arms_must_exist():

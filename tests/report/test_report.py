@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 import unskew.report
+from tests.report.synthetic import write_study
 from unskew.errors import UserError
 from unskew.evaluation.significance import paired_difference
 from unskew.report.catalogue import LANGUAGES
@@ -82,6 +83,24 @@ def test_texts_from_outside_are_escaped(out):
         text = write_report(out, form).read_text("utf-8")
         assert "<script>" not in text
         assert "alert(1)" in text
+
+
+HOSTILE = tuple(f"<script>alert({k})</script> $_$ | `{k}` [b]" for k in range(10))
+
+
+@pytest.mark.parametrize("form", ["html", "md"])
+def test_names_of_classes_and_arms_are_text_everywhere(study, tmp_path, monkeypatch, form):
+    """In tables, figures, captions and what stands for a figure; `$` is no formula either."""
+    monkeypatch.setattr("tests.report.synthetic.NAMES", HOSTILE)
+    arms = [arm.model_copy(update={"label": {"en": "$x$ <b>" + arm.name}}) for arm in study.arms]
+    out = write_study(tmp_path / "out", study.model_copy(update={"arms": arms}))
+    text = write_report(out, form).read_text("utf-8")
+    assert "<script>" not in text
+    assert "<b>" not in text
+    assert "alert(3)" in text
+    figures = "".join(path.read_text("utf-8") for path in (out / "figures").glob("*.svg"))
+    assert "<script>" not in figures
+    assert "$_$" in figures
 
 
 def test_written_again_it_is_the_same(out):

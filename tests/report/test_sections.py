@@ -13,9 +13,11 @@ from unskew.report.compose import compose
 from unskew.report.context import Context
 from unskew.report.document import Bullets, Document, Paragraph, Picture, Table
 from unskew.report.figures.style import styled
+from unskew.report.sections.choice import make_choices
 from unskew.report.sections.comparisons import detectable_sentence, difference_table
 from unskew.report.sections.conclusions import sentence
 from unskew.report.sections.data import data_section
+from unskew.report.sections.published import claim_sentences
 from unskew.study.results import load_results
 from unskew.study.spec import Study
 
@@ -85,7 +87,7 @@ def test_where_every_run_of_an_arm_diverged(study, tmp_path):
     (note,) = blocks(document, "results", Paragraph)
     assert note.text.startswith("λ = 1e-2: 6 of 6 runs diverged")
     said = [item for block in blocks(document, "conclusions", Bullets) for item in block.items]
-    assert "“λ = 1e-2” and “λ = 0” have no finished seed in common yet." in said
+    assert any(item.startswith("“λ = 1e-2” and “λ = 0” cannot be compared") for item in said)
     (choice,) = [item for item in said if item.startswith("Decay: validation chooses λ = ")]
     assert "Left out of the choice, because a run of theirs diverged: 1e-2." in choice
     assert "choice-1" in context.drawn
@@ -223,9 +225,11 @@ def test_a_difference_without_spread_is_told_as_luck(study, tmp_path):
         table = difference_table(context, "pair", {"a": pair}, "caption")
         return sentence(context, pair), table.caption, table.rows[0][-1]
 
-    warning = context.words("comparison.constant")
+    warning = context.words("comparison.constant_meaning")
     constant, caption, detectable = told(0.3, 0.3, 0.3)
-    assert constant.startswith("“")
+    assert "by the same on every seed: accuracy" in constant
+    assert "p = " not in constant
+    assert "p <" not in constant
     assert constant.endswith(warning)
     assert caption.endswith(warning)
     assert detectable == "–"
@@ -251,3 +255,71 @@ def test_what_so_many_seeds_could_have_shown(by_seed, metric, said):
     told = detectable_sentence(Words("en"), pair)
     assert told.startswith(said)
     assert bool(told) == bool(said)
+
+
+def test_what_a_divergence_leaves_is_told(study, tmp_path):
+    """An arm that never survives cannot be compared, one that sometimes does is by what is left."""
+
+    def explodes(run):
+        decay, seed = run.recipe.weight_decay, run.recipe.seed
+        return not run.for_choice and (decay == 1e-2 or (decay == 1e-3 and seed in (1, 4)))
+
+    document, _ = document_of(
+        write_study(tmp_path / "out", study, diverge=explodes), tmp_path / "f"
+    )
+    said = [item for block in blocks(document, "conclusions", Bullets) for item in block.items]
+    assert "the seeds on which an arm of these diverged (1, 4)" in said[1]
+    assert said[2].startswith("“λ = 1e-2” and “λ = 0” cannot be compared: there is no seed so far")
+    assert not any("yet" in sentence for sentence in said)
+
+
+def test_a_choice_of_the_baseline_says_whose_value_it_is(made_up, tmp_path):
+    """The baseline of a choice may carry a remedy, so it is not called none."""
+    document, context = document_of(made_up, tmp_path / "f")
+    choice = next(
+        text
+        for text in (b.text for b in blocks(document, "choice", Paragraph))
+        if "chooses" in text
+    )
+    gain = context.words("choice.gain", baseline="λ = 0")
+    assert (gain in choice) == ("validation chooses λ = 0 " in choice)
+    assert "λ = 0" in gain
+
+
+def claimed(made_up, tmp_path, **claim):
+    study = Study.of_folder(made_up)
+    published = {"source": "somebody", "claims": [{"text": "So it is.", **claim}]}
+    changed = Study.model_validate({**study.model_dump(mode="json"), "published": published})
+    context = context_of(made_up, tmp_path)
+    (told,) = claim_sentences(context, changed.published, make_choices(context.results))
+    return told
+
+
+@pytest.mark.parametrize(
+    ("claim", "said"),
+    [
+        ({"arm": "full", "low": 0.0}, "holds here"),
+        ({"arm": "full", "low": 1.1}, "does not hold here"),
+        ({"arm": "wd1e-3", "than": "wd0", "low": -1.0}, "holds here"),
+        ({"arm": "wd1e-3", "than": "wd0", "low": 0.5}, "does not hold here"),
+        ({"arm": "wd1e-3", "than": "wd0", "low": 0.0}, "cannot be told here"),
+        ({"arm": "wd1e-3", "than": "wd0", "low": -0.001, "high": 0.001}, "cannot be told here"),
+        ({"selection": "decay", "low": -1.0}, "holds here"),
+        ({"selection": "decay", "low": 0.5}, "does not hold here"),
+    ],
+)
+def test_a_claim_is_held_against_the_interval(made_up, tmp_path, claim, said):
+    told = claimed(made_up, tmp_path, metric="accuracy", **claim)
+    assert f"“So it is.” — {said}: " in told
+    assert "[" in told
+
+
+def test_one_seed_holds_no_claim(study, tmp_path):
+    out = write_study(tmp_path / "out", study.override(seeds=1))
+    told = claimed(out, tmp_path, arm="full", metric="accuracy", low=0.0)
+    assert "cannot be told here: measured" in told
+
+
+def test_samples_are_captioned_as_what_they_are(whole):
+    (samples,) = [p for p in blocks(whole, "data", Picture) if p.name == "samples"]
+    assert samples.caption.startswith("Training images of each class in each training set.")

@@ -67,10 +67,10 @@ def test_faults_are_named(old, new, words):
         Study.from_toml(text, "t")
 
 
-def test_the_literatures_settings_are_six_blocks_of_nine():
+def test_the_literatures_settings_are_six_blocks_of_ten():
     study = Study.load("literature")
     (ranking,) = study.expanded_rankings()
     treatments = ranking.treatments(list(study.expanded_arms()))
-    assert len(treatments) == 9
+    assert len(treatments) == 10
     assert all(len(arms) == 6 for arms in treatments.values())
     assert treatments["none"][0] == "step-10-none"

@@ -227,3 +227,30 @@ def test_faults_in_a_second_stage_are_named(old, new, words):
     assert old in TEXT
     with pytest.raises(UserError, match=words):
         Study.from_toml(TEXT.replace(old, new), "stages.toml")
+
+
+def test_two_second_stages_share_the_runs_of_an_arm(study, data, tmp_path):
+    """Both compare with the baseline, whose fresh runs are run once and stand in the table once."""
+    first, *_ = study.confirmations
+    second = first.model_copy(
+        update={"name": "worst", "metric": "worst_class_accuracy", "seeds": 2}
+    )
+    both = study.model_copy(update={"confirmations": [first, second], "seeds": 1}).check()
+    out = tmp_path / "out"
+    assert execute_study(both, data, out, workers=1, replicas=8) == {}
+    with (out / "second-stage.csv").open(newline="") as file:
+        rows = [row["run"] for row in csv.DictReader(file)]
+    assert len(rows) == len(set(rows))
+    stages = load_results(out).second_stages
+    assert [stage.missing for stage in stages] == [0, 0]
+    assert [stage.stage.metric for stage in stages] == ["balanced_accuracy", "worst_class_accuracy"]
+
+
+def test_a_ranking_by_another_metric_or_of_other_images_is_not_this_ones(out, tmp_path):
+    copy = shutil.copytree(out, tmp_path / "out")
+    assert load_results(copy).second_stages
+    path = copy / "study.toml"
+    text = path.read_text("utf-8")
+    assert 'metric = "balanced_accuracy"' in text
+    path.write_text(text.replace('metric = "balanced_accuracy"', 'metric = "macro_f1"'), "utf-8")
+    assert not load_results(copy).second_stages

@@ -82,6 +82,18 @@ def test_a_run_for_a_choice_holds_images_out(tiny):
         ('"Does decay help?"', '"Does {seed} help?"\ngrid = { seed = [0, 1] }',
          r"one family with one title: leave \{seed\} out"),
         ("pairs = [", 'baseline = "wd0"\npairs = [', "either pairs, or a baseline"),
+        ("epochs = 2", 'epochs = 2\ndata = "cifar10"', "arm 'wd0': data cannot be set"),
+        ("epochs = 2", "epochs = 2\nseed = 7", "arm 'wd0': seed cannot be set"),
+        ("epochs = 2", "epochs = 2\nvalidation = 0.2", "a selection says what is held out"),
+        ("weight_decay = [0, 1e-3]", "weight_decay = []", "matches no arm"),
+        ("seeds = 2", "seeds = " + "9" * 5000, "not valid TOML"),
+        ("seeds = 2", "seeds = " + "[" * 5000, "not valid TOML"),
+        ("weight_decay = [0, 1e-3]", "subset_seed = [" + "9" * 400 + "]", ""),
+        ("[[comparisons]]", '[[selections]]\nname = "more"\narms = ["wd*"]\nbaseline = "wd0"\n'
+         'field = "weight_decay"\nvalidation = 0.3\n[[comparisons]]', "hold out 0.1 and 0.3"),
+        ('label.en = "full data"',
+         'recipe.test_skew = { profile = "step", classes = [0], keep = 0.1 }',
+         "'wd0' and 'full' are judged by different test images"),
     ],
 )  # fmt: skip
 def test_faults_are_one_sentence_that_names_the_file(old, new, words):
@@ -89,6 +101,49 @@ def test_faults_are_one_sentence_that_names_the_file(old, new, words):
     with pytest.raises(UserError, match=words) as error:
         Study.from_toml(TEXT.replace(old, new), "my.toml")
     assert str(error.value).startswith("my.toml")
+
+
+def interactions(label, first="plainly"):
+    grid = "grid = { weight_decay = [0, 1e-3] }"
+    gains = f"""first = {{ label = "{first}", pair = ["wd1e-3", "wd0"] }}
+second = {{ label = "in full", pair = ["full", "wd0"] }}"""
+    return f'{TEXT}\n[[interactions]]\nlabel = "{label}"\n{grid}\n{gains}\n'
+
+
+def test_interactions_are_told_apart_by_their_labels():
+    assert Study.from_toml(interactions("λ = {weight_decay}"), "t").interactions
+    with pytest.raises(UserError, match="two interactions are called 'λ'"):
+        Study.from_toml(interactions("λ"), "t")
+    with pytest.raises(UserError, match="circumstances of an interaction are those of its whole"):
+        Study.from_toml(interactions("λ = {weight_decay}", "at {weight_decay}"), "t")
+
+
+def test_a_study_without_arms_is_none():
+    with pytest.raises(UserError, match="the study has no arm"):
+        Study.from_toml('name = "t"\n[[arms]]\nname = "{remedy}"\ngrid = { remedy = [] }\n', "t")
+
+
+@pytest.mark.parametrize(
+    ("written", "words"),
+    [
+        (b"\xff\xfe", "is no text in UTF-8"),
+        (TEXT.encode("gbk", "replace"), "UTF-8"),
+    ],
+)
+def test_a_file_of_another_alphabet_is_named(tmp_path, written, words):
+    (tmp_path / "my.toml").write_bytes(written)
+    with pytest.raises(UserError, match=rf"my\.toml .*{words}"):
+        Study.load(str(tmp_path / "my.toml"))
+
+
+def test_a_mark_of_the_byte_order_is_no_fault(tmp_path):
+    (tmp_path / "my.toml").write_text("\ufeff" + TEXT, encoding="utf-8")
+    assert Study.load(str(tmp_path / "my.toml")).name == "tiny"
+
+
+def test_a_study_that_cannot_be_read_is_not_said_to_be_missing(tmp_path):
+    with pytest.raises(UserError, match="cannot read the study"):
+        Study.load(str(tmp_path))
 
 
 def test_a_study_that_is_not_there_lists_those_that_are():

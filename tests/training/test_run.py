@@ -1,6 +1,5 @@
 """A run's folder: what it takes over, what it refuses, and what a full disk leaves of it."""
 
-import json
 import resource
 
 import pytest
@@ -26,23 +25,30 @@ def stopped(recipe, splits, folder, epochs=1):
 
 
 @pytest.fixture
-def small_disk():
+def small_disk(splits):
     """No file of this process may grow beyond 20 kB: what a full disk does."""
+    Trainer(RECIPE, splits).fit()  # builds what kernels it needs while there is room
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     yield lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
     resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-@pytest.mark.parametrize("together", [False, True])
-def test_a_full_disk_is_told_in_a_sentence_and_leaves_no_scrap(
-    splits, tmp_path, small_disk, together
-):
+def alone(recipe, splits, folder):
+    return [execute(recipe, splits, folder)]
+
+
+def as_a_group(recipe, splits, folder):
+    return execute_together([Job(recipe, folder)], splits)
+
+
+either = pytest.mark.parametrize("run", [alone, as_a_group])
+
+
+@either
+def test_a_full_disk_is_told_in_a_sentence_and_leaves_no_scrap(splits, tmp_path, small_disk, run):
     small_disk()
     with pytest.raises(UserError, match="cannot write the run"):
-        if together:
-            execute_together([Job(RECIPE, tmp_path / "run")], splits)
-        else:
-            execute(RECIPE, splits, tmp_path / "run")
+        run(RECIPE, splits, tmp_path / "run")
     assert {path.name for path in (tmp_path / "run").iterdir()} == {"recipe.toml"}
 
 
@@ -69,15 +75,11 @@ def test_a_checkpoint_of_another_network_is_named(splits, tmp_path):
         execute(RECIPE, splits, tmp_path / "run")
 
 
-@pytest.mark.parametrize("together", [False, True])
-def test_a_folder_of_another_run_is_refused(splits, tmp_path, together):
+@either
+def test_a_folder_of_another_run_is_refused(splits, tmp_path, run):
     execute(RECIPE, splits, tmp_path / "run")
-    other = RECIPE.with_(seed=1)
     with pytest.raises(UserError, match=r"holds the run .*name another folder"):
-        if together:
-            execute_together([Job(other, tmp_path / "run")], splits)
-        else:
-            execute(other, splits, tmp_path / "run")
+        run(RECIPE.with_(seed=1), splits, tmp_path / "run")
 
 
 def test_a_twin_without_weights_is_not_taken_for_an_untrained_network(splits, tmp_path):
@@ -89,20 +91,23 @@ def test_a_twin_without_weights_is_not_taken_for_an_untrained_network(splits, tm
     assert load_outcome(tmp_path / "adjusted") is None
 
 
-@pytest.mark.parametrize("together", [False, True])
-def test_what_the_last_step_destroys_has_diverged(splits, tmp_path, together):
+@either
+def test_what_the_last_step_destroys_has_diverged(splits, tmp_path, run):
     """Its loss was finite: the loss of a step is taken before the step."""
-    recipe = RECIPE.with_(learning_rate=1e30, max_steps=1)
-    if together:
-        wild, tame = Job(recipe, tmp_path / "a"), Job(recipe.with_(learning_rate=0.01), tmp_path / "b")
-        outcomes = execute_together([wild, tame], splits)
-        assert outcomes[1].outcome == FINISHED
-    else:
-        outcomes = [execute(recipe, splits, tmp_path / "a")]
-    assert outcomes[0].outcome == DIVERGED
-    assert "logits are not finite: lower the learning rate" in outcomes[0].message
-    assert json.loads((tmp_path / "a" / "run.json").read_text())["outcome"] == DIVERGED
-    assert not (tmp_path / "a" / "model.safetensors").exists()
+    (outcome,) = run(RECIPE.with_(learning_rate=1e30, max_steps=1), splits, tmp_path / "run")
+    assert outcome.outcome == DIVERGED
+    assert "logits are not finite: lower the learning rate" in outcome.message
+    assert load_outcome(tmp_path / "run") == outcome
+    assert not (tmp_path / "run" / "model.safetensors").exists()
+
+
+def test_what_destroys_one_run_leaves_those_beside_it_alone(splits, tmp_path):
+    rates = {"wild": 1e30, "tame": 0.01}
+    jobs = [
+        Job(RECIPE.with_(learning_rate=rate, max_steps=1), tmp_path / name)
+        for name, rate in rates.items()
+    ]
+    assert [o.outcome for o in execute_together(jobs, splits)] == [DIVERGED, FINISHED]
 
 
 def test_steps_that_end_with_a_stage_leave_a_state_that_can_be_gone_on_from(splits, tmp_path):

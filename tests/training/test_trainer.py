@@ -146,7 +146,8 @@ def test_a_batch_larger_than_the_data_is_refused(splits):
         {"batch_size": 30}, {"optimizer": "adamw"}, {"schedule": "cosine"},
         {"schedule": "one_cycle"}, {"schedule": "step", "milestones": (1,)},
         {"warmup_epochs": 1}, {"augmentation": "none"}, {"augmentation": "flip_crop"},
-        {"drop_last": True}, {"alternate_flips": True}, {"label_smoothing": 0.1}, {"precision": "bfloat16"}, {"seed": 1},
+        {"drop_last": True}, {"alternate_flips": True}, {"label_smoothing": 0.1},
+        {"precision": "bfloat16"}, {"seed": 1},
         {"model_options": {"hidden": 8}}, {"decay": "weights", "weight_decay": 0.1},
     ],
 )  # fmt: skip

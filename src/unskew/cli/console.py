@@ -25,6 +25,27 @@ def stderr() -> Console:
     return Console(stderr=True, soft_wrap=True)
 
 
+def result(text: str) -> None:
+    """One line on standard output, as it is: brackets in a path or a name are no markup."""
+    from rich.text import Text
+
+    stdout().print(Text(text))
+
+
+def remark(text: str, style: str = "") -> None:
+    """One line on standard error, as it is."""
+    from rich.text import Text
+
+    stderr().print(Text(text, style))
+
+
+def complain(label: str, text: str) -> None:
+    """One line on standard error that begins with a label in red."""
+    from rich.text import Text
+
+    stderr().print(Text.assemble((f"{label}:", "bold red"), f" {text}"))
+
+
 @contextmanager
 def interruptible() -> Iterator[None]:
     """Ctrl-C inside ends the program with one sentence and exit code 130."""

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from unskew.cli.console import print_json, stderr, stdout
+from unskew.cli.console import print_json, remark, stdout
 
 app = typer.Typer(invoke_without_command=True)
 
@@ -23,18 +23,19 @@ def root(context: typer.Context, as_json: Json = False) -> None:
 
         unskew data clear cifar10-jpeg
     """
+    context.obj = as_json
     if context.invoked_subcommand is None:
-        list_data(as_json)
+        list_data(context, as_json)
 
 
 @app.command("list")
-def list_data(as_json: Json = False) -> None:
+def list_data(context: typer.Context, as_json: Json = False) -> None:
     """List known data sets, and what the cache holds."""
     from unskew.data.cache import cache_folder, list_cached
     from unskew.data.sources import KNOWN
 
     cached = list_cached()
-    if as_json:
+    if as_json or context.obj:
         rows = [
             {"name": c.name, "origin": c.origin, "path": str(c.path), "bytes": c.size}
             for c in cached
@@ -42,21 +43,23 @@ def list_data(as_json: Json = False) -> None:
         print_json({"known": KNOWN, "cache": str(cache_folder()), "cached": rows})
         return
     from rich.table import Table
+    from rich.text import Text
 
     console = stdout()
     known = Table("name", "what it is", title="known", title_justify="left")
     for name, what in KNOWN.items():
         known.add_row(name, what)
     console.print(known, soft_wrap=False)
-    table = Table("name", "made from", "size", title=f"cached in {cache_folder()}")
-    table.title_justify = "left"
+    title = Text(f"cached in {cache_folder()}")
+    table = Table("name", "made from", "size", title=title, title_justify="left")
     for item in cached:
-        table.add_row(item.name, item.origin, human_size(item.size))
+        table.add_row(Text(item.name), Text(item.origin), human_size(item.size))
     console.print(table, soft_wrap=False)
 
 
 @app.command()
 def clear(
+    context: typer.Context,
     name: Annotated[
         str | None, typer.Argument(help="Only what bears this name; everything if none.")
     ] = None,
@@ -69,11 +72,11 @@ def clear(
     removed = clear_cached(name)
     if name is not None and not removed:
         raise UserError(f"nothing called {name!r} is cached: see `unskew data`")
-    if as_json:
+    if as_json or context.obj:
         print_json([{"name": item.name, "bytes": item.size} for item in removed])
         return
     for item in removed:
-        stderr().print(f"removed {item.name} ({human_size(item.size)})", highlight=False)
+        remark(f"removed {item.name} ({human_size(item.size)})")
 
 
 def human_size(size: float) -> str:

@@ -11,7 +11,7 @@ import typer
 
 from unskew import __version__
 from unskew.cli import data, models, rank, remedies, report, study, train
-from unskew.cli.console import stderr
+from unskew.cli.console import complain
 from unskew.errors import UserError
 
 app = typer.Typer(
@@ -52,15 +52,15 @@ def main() -> None:
     try:
         app()
     except UserError as error:
-        stderr().print(f"[bold red]unskew:[/] {_escaped(str(error))}", highlight=False)
+        complain("unskew", str(error))
         sys.exit(2)
     except BrokenPipeError:
         # The reader of our output (head, less) has left; that is not an error.
         sys.stderr.close()
         sys.exit(0)
-
-
-def _escaped(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(text)
+    except OSError as error:
+        # Whatever the system refuses that nobody below has put into words: a folder of somebody
+        # else's, a name that is too long.
+        where = f"{error.filename}: " if error.filename else ""
+        complain("unskew", f"{where}{error.strerror or error}")
+        sys.exit(2)

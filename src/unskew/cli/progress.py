@@ -14,7 +14,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from unskew.cli.console import stderr
+from unskew.cli.console import remark, stderr
 from unskew.training.events import EpochBegan, EpochEnded, Event, StepsDone
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def open_with_progress(data: str, *, strict: bool = False, image_size: int | Non
 
         splits = open_data(data, strict=strict, image_size=image_size, progress=show)
     for note in splits.notes:
-        stderr().print(f"[dim]{splits.name}: {note}[/]")
+        remark(f"{splits.name}: {note}", "dim")
     return splits
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from unskew.cli.console import print_json, stdout
+from unskew.cli.console import print_json, result, stdout
 from unskew.cli.report import Format, Language
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def rank(
         print_json({"ranking": str(path), **_as_json(across)})
         return
     _print_table(across, lang.value)
-    stdout().print(f"ranking: {path}", highlight=False)
+    result(f"ranking: {path}")
 
 
 def _as_json(across: Across) -> dict[str, Any]:

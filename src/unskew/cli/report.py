@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from unskew.cli.console import print_json, stdout
+from unskew.cli.console import print_json, result
 
 
 class Format(StrEnum):
@@ -45,4 +45,4 @@ def report(
     if as_json:
         print_json({"report": str(path)})
     else:
-        stdout().print(str(path), highlight=False)
+        result(str(path))

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from unskew.cli.console import interruptible, print_json, stderr, stdout
+from unskew.cli.console import complain, interruptible, print_json, result
 
 
 def study(
@@ -99,12 +99,12 @@ def study(
         )  # fmt: skip
     path = report_with_progress(folder, "html", lang)
     for run, message in failures.items():
-        stderr().print(f"[bold red]failed:[/] {run}: {message}", highlight=False)
+        complain("failed", f"{run}: {message}")
     if as_json:
         print_json(
             {"report": str(path), "results": str(folder / "results.csv"), "failures": failures}
         )
     else:
-        stdout().print(f"report: {path}", highlight=False)
+        result(f"report: {path}")
     if failures:
         raise typer.Exit(1)

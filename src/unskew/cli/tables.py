@@ -13,13 +13,14 @@ def evaluation_table(evaluation: Evaluation, remedy: str) -> Group:
     """Each class with its support and what its few images leave open, and the figures over all
     classes under it.
     """
-    table = Table(title=f"remedy {remedy}, on the {evaluation.split} images", title_justify="left")
+    title = Text(f"remedy {remedy}, on the {evaluation.split} images")
+    table = Table(title=title, title_justify="left")
     table.add_column("class")
     for column in ("training images", "images", "accuracy", "95 % interval", "precision", "F1"):
         table.add_column(column, justify="right")
     for k, name in enumerate(evaluation.class_names):
         table.add_row(
-            name,
+            Text(name),
             f"{evaluation.train_counts[k]:,}",
             f"{evaluation.support[k]:,}",
             _figure(evaluation.class_accuracy[k]),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from unskew.cli.console import interruptible, print_json, stderr, stdout
+from unskew.cli.console import complain, interruptible, print_json, remark, stdout
 
 if TYPE_CHECKING:
     from unskew.data.imageset import Splits
@@ -142,12 +142,12 @@ def train(
              "evaluation": None if evaluation is None else _as_json(evaluation)}
         )  # fmt: skip
         if evaluation is None:
-            stderr().print(f"[bold red]diverged:[/] {outcome.message}")
+            complain("diverged", outcome.message)
         elif not as_json:
             stdout().print(evaluation_table(evaluation, each.remedy), soft_wrap=False)
             if outcome.message:
-                stderr().print(outcome.message)
-            stderr().print(f"written to {folder}")
+                remark(outcome.message)
+            remark(f"written to {folder}")
     if as_json:
         print_json(told[0] if len(told) == 1 else told)
     if any(run["evaluation"] is None for run in told):
@@ -197,14 +197,13 @@ def _balanced(wanted: Recipe, splits: Splits) -> list[Recipe]:
     if wanted.remedy != "none":
         raise UserError(f"--balance auto picks the remedy: leave out --remedy {wanted.remedy}")
     spec, reason = choose(select(wanted, splits).train.counts())
-    stderr().print(reason, highlight=False)
+    remark(reason)
     if spec == "none":
         return [wanted]
     if wanted.label_smoothing:
-        stderr().print(
+        remark(
             f"label_smoothing, {wanted.label_smoothing:g} in the recipe, is 0 in both runs: it "
-            "does not go with the remedy's loss",
-            highlight=False,
+            "does not go with the remedy's loss"
         )
         wanted = wanted.with_(label_smoothing=0.0)
     recipes = [wanted, wanted.with_(remedy=spec)]

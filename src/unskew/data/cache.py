@@ -7,20 +7,23 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import platformdirs
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from unskew.data.imageset import ImageSet, Splits
 from unskew.errors import UserError
 
-VERSION = 2
+VERSION = 3
 """Raised when the decoding changes, so that what older versions cached is built anew."""
+
+PART = ".part"
+"""Ends the name of a folder that is not whole yet."""
 
 DAMAGE = (OSError, EOFError, ValueError, TypeError, KeyError, RecursionError)
 """What reading a file raises that is not what was written."""
@@ -63,13 +66,16 @@ def open_cached(
         is removed.
     """
     root = images_folder(cache)
-    digest = hashlib.blake2b(f"{VERSION}\0{key}".encode(), digest_size=10).hexdigest()
+    told = f"{VERSION}\0{key}".encode(errors="surrogateescape")
+    digest = hashlib.blake2b(told, digest_size=10).hexdigest()
     folder = root / digest
     if not (folder / "meta.json").exists():
         try:
             root.mkdir(parents=True, exist_ok=True)
             with FileLock(root / f"{digest}.lock"):
                 if not (folder / "meta.json").exists():
+                    for left in root.glob(f"{digest}*{PART}"):  # by one that was killed
+                        shutil.rmtree(left, ignore_errors=True)
                     _write(folder, name, origin, *build())
         except OSError as error:
             reason = "the disk is full" if error.errno == errno.ENOSPC else str(error.strerror)
@@ -84,7 +90,9 @@ def _write(
     folder: Path, name: str, origin: str, train: ImageSet, test: ImageSet, notes: list[str]
 ) -> None:
     """Fill a scratch folder and rename it, so that a cache is whole or not there."""
-    scratch = Path(tempfile.mkdtemp(prefix=folder.name, suffix=".part", dir=folder.parent))
+    # Not mkdtemp, whose folders nobody else may read: a cache may be shared.
+    scratch = folder.with_name(f"{folder.name}.{os.getpid()}{PART}")
+    scratch.mkdir()
     try:
         for half, images in (("train", train), ("test", test)):
             np.save(scratch / f"{half}-images.npy", images.images)
@@ -167,7 +175,7 @@ def list_cached(cache: Path | None = None) -> list[Cached]:
             found.append(Cached("damaged", "", path.parent, _size(path.parent)))
     for path in sorted((root / "downloads").glob("*")):
         if path.suffix != ".lock":
-            found.append(Cached(path.name, "download", path, path.stat().st_size))
+            found.append(Cached(path.name, "download", path, path.lstat().st_size))
     return found
 
 
@@ -175,11 +183,20 @@ def clear_cached(name: str | None = None, cache: Path | None = None) -> list[Cac
     """Remove what is cached, or only what bears this name; returns what was removed."""
     removed = [item for item in list_cached(cache) if name is None or item.name == name]
     for item in removed:
-        if item.path.is_dir():
+        if item.path.is_dir() and not item.path.is_symlink():
             shutil.rmtree(item.path)
         else:
             item.path.unlink()
+    if name is None:
+        _clear_scraps(images_folder(cache))
     return removed
+
+
+def _clear_scraps(root: Path) -> None:
+    """What builds that were killed have left; one that goes on holds its lock."""
+    for scrap in root.glob(f"*{PART}"):
+        with suppress(Timeout), FileLock(root / f"{scrap.name.partition('.')[0]}.lock", timeout=0):
+            shutil.rmtree(scrap, ignore_errors=True)
 
 
 def _size(folder: Path) -> int:

@@ -22,6 +22,9 @@ MAGIC = {
 MAX_PIXELS = 100_000_000
 """Larger images are refused: a small file can unpack to any number of pixels."""
 
+HEADERS = 1 << 20
+"""Bytes in which what a JPEG says of itself is looked for; as a rule it is in the first 64."""
+
 _CMYK = ("CMYK", "YCCK")
 
 
@@ -93,8 +96,8 @@ def _fills(pixels: NDArray[np.uint8], data: bytes) -> bool:
 
 
 def _has_exif(data: bytes) -> bool:
-    """Whether a JPEG may say that it is to be turned."""
-    return b"Exif\x00\x00" in data[:64]
+    """Whether a JPEG may say that it is to be turned. Comments or a profile may come first."""
+    return data.find(b"Exif\x00\x00", 0, HEADERS) >= 0
 
 
 def _decode_jpeg(data: bytes, size: int | None) -> NDArray[np.uint8] | None:

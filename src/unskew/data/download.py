@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import http.client
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -38,15 +39,24 @@ def download(
     """
     if path.exists():
         return path
-    path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
-    with FileLock(path.with_name(path.name + ".lock")):
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(path.with_name(path.name + ".lock"))
+        lock.acquire()
+    except OSError as error:
+        raise UserError(
+            f"cannot write downloads to {path.parent} ({error.strerror}): set UNSKEW_CACHE to "
+            f"another folder, or {advice}"
+        ) from None
+    try:
         if path.exists():
             return path
         try:
             _fetch(url, part, progress)
-        except (urllib.error.URLError, OSError, ValueError) as error:
-            reason = getattr(error, "reason", None) or error
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            told = str(getattr(error, "reason", None) or error) or type(error).__name__
+            reason = " ".join(told.split())  # it may hold what a server sent
             raise UserError(f"cannot download {url} ({reason}); {advice}") from None
         found = file_md5(part)
         if found != md5:
@@ -55,6 +65,8 @@ def download(
                 f"{url} gave a file with checksum {found} instead of {md5}: try again, or {advice}"
             )
         part.replace(path)
+    finally:
+        lock.release()
     return path
 
 

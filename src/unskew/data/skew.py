@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from typing import Literal
 
@@ -45,6 +46,9 @@ class ExponentialSkew(BaseModel):
 
 
 Skew = StepSkew | ExponentialSkew
+
+LONGEST = 60
+"""Characters of a list of classes in a skew's short name; of a longer one a digest stands there."""
 
 
 def kept_counts(skew: Skew, counts: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -97,7 +101,11 @@ def describe_skew(skew: Skew | None) -> str:
         return "full"
     if isinstance(skew, ExponentialSkew):
         return f"exponential-{skew.imbalance_ratio:g}"
-    return f"step-{_ranges(skew.classes)}-keep{skew.keep:g}"
+    classes = _ranges(skew.classes)
+    if len(classes) > LONGEST:  # it is to be part of a folder's name
+        digest = hashlib.blake2b(classes.encode(), digest_size=4).hexdigest()
+        classes = f"{len(set(skew.classes))}classes-{digest}"
+    return f"step-{classes}-keep{skew.keep:g}"
 
 
 def parse_skew(text: str) -> Skew:

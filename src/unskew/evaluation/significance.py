@@ -199,14 +199,15 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def t_test_p(difference: Interval) -> float | None:
-    """Two-sided p of the paired t test that goes with an interval; None for n < 2.
+    """Two-sided p of the paired t test that goes with an interval.
 
-    Without any spread between seeds, its limit: 0, or 1 where the mean is 0 too.
+    None for n < 2, and where all seeds give one difference that is not 0: its limit, p = 0, would
+    take for certain what coarse figures do by luck. Where all differences are 0 it is 1.
     """
     if difference.spread is None:
         return None
     if difference.spread == 0:
-        return 1.0 if difference.mean == 0 else 0.0
+        return 1.0 if difference.mean == 0 else None
     t = abs(difference.mean) / (difference.spread / math.sqrt(difference.seeds))
     return float(2 * stats.t.sf(t, difference.seeds - 1))
 

@@ -72,5 +72,6 @@ def build(
             raise UserError(f"model {name!r} has no option {option!r}: its options are {listed}")
     try:
         return network(num_classes, image_size, **(options or {}))
-    except (TypeError, ValueError) as error:
-        raise UserError(f"model {name!r} cannot be built: {error}") from None
+    except (TypeError, ValueError, RuntimeError) as error:  # the last of no memory for it
+        reason = str(error).partition("\n")[0]
+        raise UserError(f"model {name!r} cannot be built: {reason}") from None

@@ -51,6 +51,7 @@ class WhitenedCNN(Network):
                 f"whitened_cnn halves images three times: {image_size} is no multiple of 8"
             )
         check_width("width", width)
+        self._width = width
         self.stem = Whitening(3, patch=2)
         incoming, side = self.stem.out_channels, image_size - self.stem.patch + 1
         groups = []
@@ -63,8 +64,7 @@ class WhitenedCNN(Network):
         self.classifier = SmallLinear(incoming, num_classes)
 
     def unfused(self) -> str:
-        width = self.groups[0].norm1.num_features  # type: ignore[union-attr]
-        return "" if width % LANES == 0 else f"the kernels want a multiple of {LANES} channels"
+        return "" if self._width % LANES == 0 else f"the kernels want a multiple of {LANES} channels"
 
     def features(self, images: Tensor) -> Tensor:
         activations = F.gelu(self.stem(images))

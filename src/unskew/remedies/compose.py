@@ -88,6 +88,11 @@ def _check_pair(first: Remedy, second: Remedy) -> None:
             )
     if first.mixes and second.mixes:
         raise UserError(f"remedies {first.name!r} and {second.name!r} both mix images: choose one")
+    if first.corrects_prior and second.corrects_prior:
+        raise UserError(
+            f"remedies {first.name!r} and {second.name!r} both correct for the class prior; "
+            "together they would favour rare classes beyond measure: choose one"
+        )
     for owner, other in ((first, second), (second, first)):
         # A temperature for equal classes, fitted on logits for others, would be neither's.
         elsewhere = "adjustment" in other.overrides() and other.corrects_prior and not other.even
@@ -96,11 +101,6 @@ def _check_pair(first: Remedy, second: Remedy) -> None:
                 f"remedy {owner.name!r} is set for classes that are equally frequent, and "
                 f"{other.name!r} adjusts to other frequencies: choose one, or leave its setting out"
             )
-    if first.corrects_prior and second.corrects_prior:
-        raise UserError(
-            f"remedies {first.name!r} and {second.name!r} both correct for the class prior; "
-            "together they would favour rare classes beyond measure: choose one"
-        )
 
 
 @dataclass(frozen=True)

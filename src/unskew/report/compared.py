@@ -30,8 +30,9 @@ class Compared:
     means: of candidate and baseline over the seeds they share.
     by_seed: candidate minus baseline on each shared seed.
     adjusted: p of the paired t test after Holm's correction over the comparison's family; None
-        with fewer than two seeds.
+        where there is no test, with fewer than two seeds or a difference that is always the same.
     family: comparisons that the correction is over.
+    diverged: seeds on which a run of either has diverged; they are in no figure.
     """
 
     candidate: str
@@ -42,16 +43,21 @@ class Compared:
     by_seed: tuple[float, ...] = ()
     adjusted: float | None = None
     family: int = 0
+    diverged: tuple[int, ...] = ()
 
     @property
     def verdict(self) -> str:
-        """ "better", "worse", "hint", "none" (no evidence), "single" (one seed) or "missing".
+        """ "better", "worse", "hint", "none" (no evidence), "constant" (the same difference on
+        every seed, of which no test can be made), "single" (one seed), "diverged" or "missing"
+        (no seed is left, or there yet).
 
         A hint is an interval that leaves zero out where the corrected p is not small enough: of
         many comparisons some look so by chance.
         """
         if self.paired is None:
-            return "missing"
+            return "diverged" if self.diverged else "missing"
+        if self.paired.is_constant:
+            return "constant"
         if self.adjusted is None:
             return "single"
         if self.adjusted >= LEVEL:
@@ -78,9 +84,9 @@ def corrected(found: list[Compared]) -> list[Compared]:
 
 def _pair(results: StudyResults, candidate: str, baseline: str, metric: str) -> Compared:
     ours, theirs = results.arms[candidate].metric(metric), results.arms[baseline].metric(metric)
-    seeds = sorted(ours.keys() & theirs.keys())
+    seeds, diverged = sorted(ours.keys() & theirs.keys()), lost(results, candidate, baseline)
     if not seeds:
-        return Compared(candidate, baseline, metric)
+        return Compared(candidate, baseline, metric, diverged=diverged)
     return Compared(
         candidate,
         baseline,
@@ -88,4 +94,10 @@ def _pair(results: StudyResults, candidate: str, baseline: str, metric: str) -> 
         paired_difference(ours, theirs),
         (fmean(ours[seed] for seed in seeds), fmean(theirs[seed] for seed in seeds)),
         tuple(ours[seed] - theirs[seed] for seed in seeds),
+        diverged=diverged,
     )
+
+
+def lost(results: StudyResults, *arms: str) -> tuple[int, ...]:
+    """Seeds on which a run of one of these arms has diverged, in order."""
+    return tuple(sorted({seed for name in arms for seed in results.arms[name].diverged}))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from unskew.evaluation.significance import paired_difference
-from unskew.report.compared import Compared, corrected
+from unskew.report.compared import Compared, corrected, lost
 from unskew.study.parts import Interaction
 from unskew.study.results import StudyResults
 
@@ -28,7 +28,7 @@ class Interacting:
     @property
     def verdict(self) -> str:
         """ "larger" or "smaller" (the first gain than the second), "hint", "none" (no evidence),
-        "single" (one seed) or "missing".
+        "constant", "single" (one seed), "diverged" or "missing", as of `Compared`.
         """
         verdict = self.found.verdict
         if verdict not in ("better", "worse") or self.found.paired is None:
@@ -49,14 +49,16 @@ def _compare(results: StudyResults, interaction: Interaction) -> Compared:
     )
     names = interaction.first.pair[0], interaction.second.pair[0]
     seeds = sorted(first.keys() & second.keys())
+    diverged = lost(results, *interaction.first.pair, *interaction.second.pair)
     if not seeds:
-        return Compared(*names, interaction.metric)
+        return Compared(*names, interaction.metric, diverged=diverged)
     return Compared(
         *names,
         interaction.metric,
         paired_difference(first, second),
         (fmean(first[seed] for seed in seeds), fmean(second[seed] for seed in seeds)),
         tuple(first[seed] - second[seed] for seed in seeds),
+        diverged=diverged,
     )
 
 

@@ -26,6 +26,14 @@ from unskew.study.parts import (
 from unskew.study.text import Text, fill
 from unskew.training.recipe import make_recipe
 
+THE_STUDYS = {
+    "data": "the study's own data, or --data, is what all arms run on",
+    "seed": "seeds, or --seeds, says how many each arm has",
+    "validation": "a selection says what is held out for its choice",
+    "fingerprint": "it follows from the data",
+}
+"""Fields of a recipe that a study sets itself, and what to give instead."""
+
 
 class Outline(Part):
     """The keys of a study file; templates and grids are expanded by the methods."""
@@ -62,9 +70,13 @@ class Outline(Part):
                 name = fill(template.name, values)
                 if name in arms:
                     raise UserError(f"two arms are called {name!r}: tell them apart by their grid")
-                fields = {**self.recipe, **template.recipe, **values, "data": self.data}
+                fields = {**self.recipe, **template.recipe, **values}
                 try:
-                    recipe = make_recipe(fields)
+                    for field in fields.keys() & THE_STUDYS:
+                        raise UserError(
+                            f"{field} cannot be set in a recipe of a study: {THE_STUDYS[field]}"
+                        )
+                    recipe = make_recipe({**fields, "data": self.data})
                 except UserError as error:
                     raise UserError(f"arm {name!r}: {error}") from None
                 label = self._titled(template.label, values)

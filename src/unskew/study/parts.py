@@ -210,7 +210,9 @@ class Claim(Part):
     With `selection`: the value chosen there is `value`, or the chosen arm gains between `low`
     and `high` in `metric` over the selection's baseline. With `arm`: the arm's mean `metric`
     lies within `low` and `high`. With `arm` and `than`: the arm exceeds the other by at least
-    `low`. `follows` says what it means if the claim holds, `fails` if it does not.
+    `low`. A figure's claim holds where its whole interval lies within the bounds and fails where
+    none of it does; else it is open. `follows` says what it means if the claim holds, `fails` if
+    it does not.
     """
 
     text: Text

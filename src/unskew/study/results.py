@@ -191,7 +191,7 @@ def _second_stages(out: Path, study: Study, fingerprint: str) -> tuple[SecondSta
     shortlists, arms, found = load_shortlists(out), study.expanded_arms(), []
     for stage in study.expanded_confirmations():
         shortlist = shortlists.get(stage.name)
-        if shortlist is None or not shortlist.is_of(stage):
+        if shortlist is None or not shortlist.is_of(stage, fingerprint):
             continue
         runs: dict[str, dict[int, RunResult]] = {name: {} for name in shortlist.arms}
         for run in plan_second_stage(study, shortlist.arms, stage.seeds, fingerprint):

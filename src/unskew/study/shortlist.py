@@ -41,6 +41,8 @@ class Shortlist:
     same_as: arms that predict what another one does on every image of every seed, and which.
     left_out: arms that are not ranked because a run of theirs diverged.
     seeds: first-stage seeds that the means are over.
+    metric: that they are ranked by.
+    fingerprint: of the images.
     """
 
     arms: tuple[str, ...]
@@ -49,12 +51,16 @@ class Shortlist:
     same_as: dict[str, str]
     left_out: tuple[str, ...]
     seeds: tuple[int, ...]
+    metric: str = ""
+    fingerprint: str = ""
 
-    def is_of(self, stage: Confirmation) -> bool:
-        """Whether it is what `stage` asks for; a study file may have been changed since."""
+    def is_of(self, stage: Confirmation, fingerprint: str) -> bool:
+        """Whether it is what `stage` asks for of these images; a study may have been changed."""
         always = tuple(dict.fromkeys((stage.baseline, *stage.always)))
         return (
-            self.arms[: len(always)] == always
+            self.metric in ("", stage.metric)  # empty in what older versions wrote
+            and self.fingerprint in ("", fingerprint)
+            and self.arms[: len(always)] == always
             and len(self.arms) - len(always) <= stage.best
             and {*self.ranking, *self.left_out} == set(stage.among)
         )
@@ -119,6 +125,8 @@ def make_shortlist(stage: Confirmation, runs: list[PlannedRun], out: Path) -> Sh
         same_as=same_as,
         left_out=tuple(name for name in stage.among if name in left_out),
         seeds=tuple(seeds),
+        metric=stage.metric,
+        fingerprint=runs[0].recipe.fingerprint,
     )
 
 

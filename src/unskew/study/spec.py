@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +11,8 @@ from pydantic import ValidationError
 from unskew.errors import UserError
 from unskew.study.metrics import check_figures
 from unskew.study.outline import Outline
-from unskew.study.parts import Comparison, Interaction, Ranking
-from unskew.training.files import reading
+from unskew.study.parts import Arm, Comparison, Interaction, Ranking
+from unskew.training.files import parse_toml, reading
 from unskew.training.recipe import explain_validation
 
 STUDY = "study.toml"
@@ -78,19 +77,30 @@ class Study(Outline):
         UserError: the first fault, by name.
         """
         arms = self.expanded_arms()
+        if not arms:
+            raise UserError("the study has no arm: a list of every grid is empty")
         check_figures(self)
         used: list[tuple[str, str]] = []
         families: list[Comparison | Interaction | Ranking]
         families = [*self.comparisons, *self.interactions, *self.rankings]
         for family in families:
             self._check_title(family)
+        held_out: dict[str, float] = {}
         for selection in self.expanded_selections():
             if not selection.arms:
                 raise UserError(f"selection {selection.name!r} matches no arm")
             used += [(f"selection {selection.name!r}", selection.baseline)]
+            for name in selection.arms:
+                # An arm has one set of runs for its choices.
+                if held_out.setdefault(name, selection.validation) != selection.validation:
+                    raise UserError(
+                        f"arm {name!r} is in selections that hold out {held_out[name]:g} and "
+                        f"{selection.validation:g}: give both the same validation"
+                    )
         for comparison in self.expanded_comparisons():
             used += [("a comparison", name) for pair in comparison.pairs for name in pair]
         for interactions in self.expanded_interactions():
+            self._check_labels(interactions)
             for part in interactions:
                 used += [("an interaction", n) for n in (*part.first.pair, *part.second.pair)]
         for ranking in self.expanded_rankings():
@@ -126,7 +136,41 @@ class Study(Outline):
         for where, name in used:
             if name not in arms:
                 raise UserError(f"{where} names {name!r}, but the arms are {', '.join(arms)}")
+        self._check_judged_alike(arms)
         return self
+
+    def _check_labels(self, family: list[Interaction]) -> None:
+        """The interactions of a family are told apart by their labels, and by nothing else."""
+        for language in family[0].label if family else ():
+            labels = [part.label[language] for part in family]
+            twice = next((label for label in labels if labels.count(label) > 1), None)
+            if twice is not None:
+                raise UserError(
+                    f"two interactions are called {twice!r}: tell them apart by their grid"
+                )
+            for gains in ([part.first for part in family], [part.second for part in family]):
+                if len({gain.label.get(language) for gain in gains}) > 1:
+                    raise UserError(
+                        "the circumstances of an interaction are those of its whole grid: leave "
+                        f"its fields out of {gains[0].label[language]!r}"
+                    )
+
+    def _check_judged_alike(self, arms: dict[str, Arm]) -> None:
+        """What is compared is judged by the same test images."""
+        together = [list(pair) for c in self.expanded_comparisons() for pair in c.pairs]
+        together += [[*s.arms, s.baseline] for s in self.expanded_selections()]
+        together += [[s.baseline, *s.always, *s.among] for s in self.expanded_confirmations()]
+        together += [
+            [*p.first.pair, *p.second.pair] for f in self.expanded_interactions() for p in f
+        ]
+        for names in together:
+            first = names[0]
+            for name in names[1:]:
+                if arms[name].recipe.test_skew != arms[first].recipe.test_skew:
+                    raise UserError(
+                        f"arms {first!r} and {name!r} are judged by different test images, so they "
+                        "cannot be compared: give both the same test_skew"
+                    )
 
     def _check_title(self, family: Comparison | Interaction | Ranking) -> None:
         """A family has one title, whatever its grid."""
@@ -151,11 +195,15 @@ class Study(Outline):
         UserError: see the class.
         """
         try:
-            return cls.model_validate(tomllib.loads(text)).check()
-        except tomllib.TOMLDecodeError as error:
+            values = parse_toml(text)
+        except ValueError as error:
             raise UserError(f"{where} is not valid TOML: {error}") from None
+        try:
+            return cls.model_validate(values).check()
         except ValidationError as error:
             raise UserError(f"{where}: {explain_validation(error)}") from None
+        except OverflowError:
+            raise UserError(f"{where}: a number is too large to be named") from None
         except UserError as error:
             raise UserError(f"{where}: {error}") from None
 
@@ -183,11 +231,16 @@ class Study(Outline):
         shipped = shipped_studies()
         path = shipped.get(name, Path(name))
         try:
-            return cls.from_toml(path.read_text(encoding="utf-8"), str(path))
-        except (OSError, UnicodeDecodeError):
+            text = path.read_text(encoding="utf-8")
+        except FileNotFoundError:
             raise UserError(
                 f"no study {name!r}: give a .toml file or one of {', '.join(shipped)}"
             ) from None
+        except OSError as error:
+            raise UserError(f"cannot read the study {path}: {error.strerror}") from None
+        except UnicodeDecodeError:
+            raise UserError(f"{path} is no text in UTF-8: save it as that") from None
+        return cls.from_toml(text, str(path))
 
 
 def shipped_studies() -> dict[str, Path]:

@@ -7,22 +7,27 @@ import errno
 import json
 import math
 import os
+import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import TypeAdapter
 from safetensors import SafetensorError
-from safetensors.torch import save_file
-from torch import Tensor
 
 from unskew.errors import UserError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Kind = TypeVar("Kind")
 
 RUN_AGAIN = "delete its folder, and run it again"
 """How a damaged file of a run is mended: the rest of the study stays."""
+
+PART = ".part"
+"""Ends the name of a file that is not whole yet."""
 
 _ADAPTERS: dict[Any, TypeAdapter[Any]] = {}
 """One a kind, because making one takes longer than using it."""
@@ -43,6 +48,8 @@ def save_tensors(
     ------
     OSError: it cannot be written; safetensors has an exception of its own for a full disk.
     """
+    from safetensors.torch import save_file  # and with it PyTorch, which reading needs not
+
     with whole(path) as scratch:
         try:
             save_file({k: v.detach().contiguous() for k, v in tensors.items()}, scratch, metadata)
@@ -56,7 +63,7 @@ def whole(path: Path) -> Iterator[Path]:
 
     Its name is this process's own, because two may write the same file of a shared study.
     """
-    scratch = path.with_name(f"{path.name}.{os.getpid()}.part")
+    scratch = path.with_name(f"{path.name}.{os.getpid()}{PART}")
     try:
         yield scratch
         scratch.replace(path)
@@ -102,6 +109,19 @@ def writing(what: str, path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise UserError(f"cannot write {what} {path}: {error.strerror or error}") from None
+
+
+def parse_toml(text: str) -> dict[str, Any]:
+    """TOML as plain values; some editors begin a file with a byte order mark.
+
+    Raises
+    ------
+    ValueError: it is no TOML.
+    """
+    try:
+        return tomllib.loads(text.removeprefix("\ufeff"))
+    except RecursionError:
+        raise ValueError("lists are nested without end") from None
 
 
 def read_json(path: Path, kind: type[Kind], mend: str) -> Kind:

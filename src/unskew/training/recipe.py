@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -14,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from unskew.data.skew import Skew, describe_skew
 from unskew.errors import UserError, nearest
+from unskew.training.files import parse_toml
 from unskew.training.presets import preset
 
 SEEDS = 2**32
@@ -87,8 +87,9 @@ class Recipe(BaseModel):
         "all", description="all: every parameter; weights: norm layers and biases excluded"
     )
     decoupled_decay: bool = Field(
-        False, description="λ is a share of a weight a step, times the schedule, at any rate; "
-        "momentum multiplies it as it does a gradient"
+        False,
+        description="λ is a share of a weight a step, times the schedule, at any rate; "
+        "momentum multiplies it as it does a gradient",
     )
     schedule: Literal["constant", "step", "cosine", "one_cycle", "triangle"] = "constant"
     warmup_epochs: int = Field(0, ge=0, description="linear, from near 0, before the schedule")
@@ -117,7 +118,9 @@ class Recipe(BaseModel):
         if self.schedule == "step" and not self.milestones:
             raise ValueError("schedule = 'step' needs milestones, the epochs after which it drops")
         if self.warmup_epochs and self.schedule in ("one_cycle", "triangle"):
-            raise ValueError(f"schedule = {self.schedule!r} rises by itself: leave warmup_epochs out")
+            raise ValueError(
+                f"schedule = {self.schedule!r} rises by itself: leave warmup_epochs out"
+            )
         if self.nesterov and (self.optimizer == "adamw" or self.momentum == 0):
             raise ValueError(
                 "nesterov only acts with optimizer = 'sgd' or 'muon' and a momentum above 0"
@@ -185,8 +188,8 @@ class Recipe(BaseModel):
         UserError: not TOML, or a field is unknown or out of range.
         """
         try:
-            return make_recipe(tomllib.loads(text))
-        except tomllib.TOMLDecodeError as error:
+            return make_recipe(parse_toml(text))
+        except ValueError as error:
             raise UserError(f"the recipe is not valid TOML: {error}") from None
 
     @classmethod
@@ -205,11 +208,11 @@ class Recipe(BaseModel):
         if path.suffix != ".toml" and not path.is_file():
             return make_recipe({"base": str(source), **changes})
         try:
-            fields = tomllib.loads(path.read_text(encoding="utf-8"))
+            fields = parse_toml(path.read_text(encoding="utf-8"))
             return make_recipe({**fields, **changes})
         except OSError as error:
             raise UserError(f"cannot read the recipe {path}: {error.strerror}") from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except ValueError as error:  # no TOML, or no UTF-8
             raise UserError(f"{path}: the recipe is not valid TOML: {error}") from None
         except UserError as error:
             raise UserError(f"{path}: {error}") from None

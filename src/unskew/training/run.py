@@ -21,6 +21,7 @@ from unskew.training.checkpoint import load_state, save_state
 from unskew.training.divergence import Diverged
 from unskew.training.events import Event, RunEnded
 from unskew.training.files import (
+    PART,
     RUN_AGAIN,
     read_json,
     reading,
@@ -163,6 +164,8 @@ class OpenRun:
             result = replace(result, trained_by=trained_by)
             write_whole(self.folder / "run.json", json.dumps(asdict(result), indent=2))
             self.checkpoint.unlink(missing_ok=True)
+            for scrap in self.folder.glob(f"{self.checkpoint.name}.*{PART}"):
+                scrap.unlink(missing_ok=True)  # of a process that was killed while it wrote
         listen(RunEnded(result.run_id, outcome, message))
         return result
 

@@ -48,13 +48,22 @@ def open_data(
     from unskew.data.sources.digits import read_digits
 
     if spec == "digits":
+        _only_folders(image_size, spec)
         return open_cached("digits", "digits", "scikit-learn", read_digits, cache)
-    found = cifar10.find(cache, progress) if spec == "cifar10" else Path(spec).expanduser()
-    if not found.exists():
+    try:
+        found = cifar10.find(cache, progress) if spec == "cifar10" else Path(spec).expanduser()
+        there = found.exists()
+        official = there and cifar10.is_official(found)
+    except RuntimeError:  # of "~somebody"
+        raise UserError(f"{spec!r} names the home of somebody who is not known here") from None
+    except OSError as error:
+        raise UserError(f"cannot read {spec}: {error.strerror}") from None
+    if not there:
         raise UserError(
             f"no data at {spec!r}: give a folder, an archive, or one of {', '.join(KNOWN)}"
         )
-    if cifar10.is_official(found):
+    if official:
+        _only_folders(image_size, spec)
         key = f"cifar10 {cifar10.variant(found)} {_identity(found)}"
         return open_cached(
             key, "CIFAR-10", str(found), lambda: cifar10.read_cifar10(found, progress), cache
@@ -62,17 +71,22 @@ def open_data(
     return _open_class_folders(found, cache, strict, image_size, progress)
 
 
+def _only_folders(image_size: int | None, spec: str) -> None:
+    if image_size is not None:
+        raise UserError(f"image_size acts on images in class folders, and not on {spec!r}: drop it")
+
+
 def _open_class_folders(
     path: Path, cache: Path | None, strict: bool, image_size: int | None, progress: Progress | None
 ) -> Splits:
     from unskew.data.sources.class_folders import read_class_folders
-    from unskew.data.sources.members import ARCHIVES, archive_stem, is_archive
+    from unskew.data.sources.members import ARCHIVES, archive_stem, is_archive, readable
 
     if not path.is_dir() and not is_archive(path):
         raise UserError(
             f"{path} is neither a folder nor an archive: archives end in {', '.join(ARCHIVES)}"
         )
-    name = path.resolve().name if path.is_dir() else archive_stem(path)
+    name = readable(path.resolve().name if path.is_dir() else archive_stem(path))
 
     def build() -> tuple[ImageSet, ImageSet, list[str]]:
         return read_class_folders(
@@ -82,7 +96,7 @@ def _open_class_folders(
 
     # A strict opening must not be answered by what a lenient one has cached.
     key = f"folders {path.resolve()} {_identity(path)} {image_size} {strict}"
-    return open_cached(key, name, str(path.resolve()), build, cache)
+    return open_cached(key, name, readable(str(path.resolve())), build, cache)
 
 
 def _identity(path: Path) -> str:

@@ -103,7 +103,10 @@ def _contents(path: Path, files: list[str]) -> Iterator[tuple[str, bytes]]:
     if path.is_dir():
         for name in files:
             if (path / name).exists():
-                yield name, (path / name).read_bytes()
+                try:
+                    yield name, (path / name).read_bytes()
+                except OSError as error:
+                    raise UserError(f"cannot read {path / name}: {error.strerror}") from None
         return
     try:
         with tarfile.open(path, "r|gz") as archive:

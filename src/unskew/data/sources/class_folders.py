@@ -18,7 +18,7 @@ from unskew.data.decode import NotAnImage, decode, decode_into, image_format
 from unskew.data.hashes import hashes
 from unskew.data.imageset import ImageSet
 from unskew.data.scratch import ScratchImages, select
-from unskew.data.sources.members import Member, members
+from unskew.data.sources.members import Member, empty_folders, members
 from unskew.data.split import stratified_split
 from unskew.errors import UserError
 
@@ -75,11 +75,13 @@ def read_class_folders(
         if progress
         else (lambda done, total: None)
     )
-    found = (member for member in members(path, told) if len(member.parts) >= 2)
+    loose: list[str] = []
+    found = _in_folders(members(path, told), loose)
     first = _block(found, FIRST)
     size = image_size or _common_size(first)
     piles = {half: _Pile(ScratchImages(scratch)) for half in ("train", "test", "")}
     skipped: list[tuple[str, str]] = []
+    lost = {folder.name for folder in empty_folders(path)} if path.is_dir() else set[str]()
     for block in _decoded(chain(first, found), size):
         rows: dict[str, list[int]] = {}
         for row, (member, problem) in enumerate(zip(block.members, block.problems, strict=True)):
@@ -88,6 +90,7 @@ def read_class_folders(
                 if strict:
                     raise UserError(f"{path}: {file} is {problem}: remove it or leave out --strict")
                 skipped.append((file, problem))
+                lost.add(_place(member.parts[:-1])[1])
                 continue
             half, name = _place(member.parts[:-1])
             rows.setdefault(half, []).append(row)
@@ -96,7 +99,40 @@ def read_class_folders(
         for half, good in rows.items():
             whole = len(good) == len(block.pixels)
             piles[half].pixels.add(block.pixels if whole else block.pixels[good])
-    return _assemble(path, piles, skipped, scratch)
+    if strict and loose:
+        raise UserError(f"{path}: {loose[0]} is in no class folder: move it or leave out --strict")
+    folders = {file[:-1] for pile in piles.values() for file in pile.files}
+    lost -= {part for folder in folders for part in folder}  # a list beside classes is no class
+    if strict and lost:
+        raise UserError(
+            f"{path}: class {min(lost)!r} has no image: add some, remove the folder or leave out "
+            "--strict"
+        )
+    notes = _notes(skipped, loose, lost)
+    return _assemble(path, piles, notes, scratch)
+
+
+def _in_folders(found: Iterator[Member], loose: list[str]) -> Iterator[Member]:
+    """The files that lie in a folder; the names of images that do not go to `loose`."""
+    for member in found:
+        if len(member.parts) >= 2:
+            yield member
+        elif member.data and image_format(member.data):
+            loose.append(member.parts[-1])
+
+
+def _notes(skipped: list[tuple[str, str]], loose: list[str], lost: set[str]) -> list[str]:
+    """What was left out, in sentences."""
+    notes = []
+    if skipped:
+        file, why = skipped[0]
+        notes.append(f"{len(skipped)} files were skipped; the first is {file}: {why}")
+    if loose:
+        notes.append(f"{len(loose)} images in no class folder were left out, {loose[0]} among them")
+    if lost:
+        names = ", ".join(map(repr, sorted(lost)))
+        notes.append(f"folders without a readable image are no classes here: {names}")
+    return notes
 
 
 @dataclass
@@ -175,12 +211,8 @@ def _common_size(first: Iterable[Member]) -> int:
 
 
 def _assemble(
-    path: Path, piles: dict[str, _Pile], skipped: list[tuple[str, str]], scratch: Path | None
+    path: Path, piles: dict[str, _Pile], notes: list[str], scratch: Path | None
 ) -> tuple[ImageSet, ImageSet, list[str]]:
-    notes: list[str] = []
-    if skipped:
-        file, why = skipped[0]
-        notes.append(f"{len(skipped)} files were skipped; the first is {file}: {why}")
     halves = {half: pile for half, pile in piles.items() if pile.classes}
     if not halves:
         raise UserError(
@@ -191,6 +223,11 @@ def _assemble(
             f"{path} has class folders both beside and inside train/ and test/: keep one layout"
         )
     names = tuple(sorted({name for pile in halves.values() for name in pile.classes}))
+    if all(name.lower() in (*TRAIN, *TEST) for name in names):
+        raise UserError(
+            f"{path} has images in {' and '.join(names)} but no class folders there: put them into "
+            "one folder a class, inside each"
+        )
     if len(names) < 2:
         raise UserError(
             f"{path} holds one class only ({names[0]}): a classifier needs two folders or more"
@@ -200,6 +237,9 @@ def _assemble(
         _check_counts(path, half, images)
     if "train" in sets and "test" in sets:
         train, test = sets["train"], sets["test"]
+        spelt = {part for file in piles["test"].files for part in file[:-2] if part.lower() in TEST}
+        if len(spelt) > 1:
+            notes.append(f"the test images are those of {' and '.join(sorted(spelt))} together")
     else:
         only = next(iter(sets.values()))
         rest, held_out = stratified_split(only.labels, TEST_SHARE, 0, len(names))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import io
 import lzma
 import os
@@ -13,7 +15,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple, NoReturn
+from typing import IO, NamedTuple, NoReturn
 
 from unskew.errors import MissingExtraError, UserError
 
@@ -21,8 +23,17 @@ LOCAL_HEADER = struct.Struct("<4s22xHH")
 """Signature, and the lengths of the name and of the extra field that come before the data."""
 SLACK = 64
 """Bytes read beyond a member's name and data, for the extra field of its local header."""
+CHUNK = 1 << 20
+"""Bytes of a tar that are read at once."""
 MAX_FILE = 256 * 2**20
 """Bytes of one member beyond which it is not read: no photo is that large."""
+
+
+DAMAGE = (
+    tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError, zlib.error, struct.error, EOFError,
+    OSError, ValueError, TypeError, OverflowError, RecursionError,
+)  # fmt: skip
+"""What the libraries raise of archives that are cut, garbled or made to do harm."""
 
 
 class Member(NamedTuple):
@@ -77,7 +88,9 @@ def members(
             f"the archive {path} is packed by a method that Python cannot unpack: pack it again, "
             "or unpack it and name the folder"
         ) from None
-    except (tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError, zlib.error, EOFError) as error:
+    except DAMAGE as error:
+        if isinstance(error, OSError) and error.errno is not None:  # not what is in the file
+            raise UserError(f"cannot read {path}: {error.strerror}") from None
         raise UserError(
             f"the archive {path} is truncated or damaged ({error}): fetch or pack it again"
         ) from None
@@ -106,11 +119,11 @@ def _plain_folder(name: str) -> tuple[str, ...] | None:
 def _of_folder(root: Path, told: Callable[[int, int], None]) -> Iterator[Member]:
     paths = folder_files(root)
     for done, relative in enumerate(paths, 1):
-        yield _of_file(root / relative, tuple(map(_readable, relative.parts)))
+        yield _of_file(root / relative, tuple(map(readable, relative.parts)))
         told(done, len(paths))
 
 
-def _readable(name: str) -> str:
+def readable(name: str) -> str:
     """A name that can be written: bytes that are no UTF-8, which Linux allows, are replaced."""
     return os.fsencode(name).decode(errors="replace")
 
@@ -138,6 +151,16 @@ def folder_files(root: Path) -> list[PurePosixPath]:
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         base = PurePosixPath(Path(folder).relative_to(root).as_posix())
         found += [base / name for name in sorted(files) if not name.startswith(".")]
+    return found
+
+
+def empty_folders(root: Path) -> list[PurePosixPath]:
+    """Folders below `root` that hold neither files nor folders, hidden ones left out."""
+    found = []
+    for folder, folders, files in os.walk(root, onerror=_unreadable):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        if Path(folder) != root and not folders and all(name.startswith(".") for name in files):
+            found.append(PurePosixPath(Path(folder).relative_to(root).as_posix()))
     return found
 
 
@@ -174,7 +197,8 @@ def _content(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, file: int) -> byt
     """
     if entry.compress_size > os.fstat(file).st_size:
         raise zipfile.BadZipFile(f"{entry.filename} is said to be larger than the archive")
-    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+    plain = entry.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+    if not plain or not hasattr(os, "pread"):
         return archive.read(entry)
     # Header, name and data in one go, as a rule.
     likely = LOCAL_HEADER.size + len(entry.orig_filename) + SLACK + entry.compress_size
@@ -198,33 +222,65 @@ def _content(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, file: int) -> byt
 
 def _of_tar(path: Path, told: Callable[[int, int], None]) -> Iterator[Member]:
     total = path.stat().st_size
-    with path.open("rb") as raw, _tar_stream(path, raw) as archive:
-        for entry in archive:
-            parts = _plain(entry.name.removeprefix("./"))
-            if parts is None or not entry.isfile():
-                continue
-            content = archive.extractfile(entry)
-            if content is None:
-                continue
-            yield Member(parts, None if entry.size > MAX_FILE else content.read())
-            told(raw.tell(), total)
+    with path.open("rb") as raw:
+        stream = unpacked(path, raw)
+        with tarfile.open(fileobj=stream, mode="r|", tarinfo=_Entry, bufsize=CHUNK) as archive:
+            for entry in archive:
+                parts = _plain(readable(entry.name.removeprefix("./")))
+                if parts is None or not entry.isfile():
+                    continue
+                content = archive.extractfile(entry)
+                if content is None:
+                    continue
+                yield Member(parts, None if entry.size > MAX_FILE else content.read())
+                told(raw.tell(), total)
+        while stream.read(CHUNK):  # the checksum of what is packed comes last
+            pass
 
 
-def _tar_stream(path: Path, raw: io.BufferedReader) -> tarfile.TarFile:
-    if path.name.lower().endswith(".zst"):
+class _Entry(tarfile.TarInfo):
+    """A header that is damaged or cut off ends the reading, where tarfile takes it for the end of
+    the archive and says nothing.
+    """
+
+    @classmethod
+    def fromtarfile(cls, tarfile_: tarfile.TarFile) -> _Entry:
+        try:
+            return super().fromtarfile(tarfile_)
+        except tarfile.HeaderError as error:
+            if type(error).__name__ == "EOFHeaderError":  # the mark of an end that is one
+                raise
+            raise tarfile.ReadError(str(error)) from None
+
+
+def unpacked(path: Path, raw: io.BufferedReader) -> IO[bytes]:
+    """What a file holds once it is unpacked, by its first bytes: gzip, bzip2, xz, zstd or plain.
+
+    Raises
+    ------
+    MissingExtraError: it is packed by zstd, and that is not installed.
+    """
+    begin = raw.peek(4)[:4]
+    if begin.startswith(b"\x1f\x8b"):
+        return gzip.GzipFile(fileobj=raw)  # type: ignore[return-value]
+    if begin.startswith(b"BZh"):
+        return bz2.BZ2File(raw)
+    if begin == b"\xfd7zX":
+        return lzma.LZMAFile(raw)
+    if begin == b"\x28\xb5\x2f\xfd":
         try:
             import zstandard
         except ImportError:
             raise MissingExtraError("zstandard", "zstd", f"read {path.name}") from None
-        return tarfile.open(fileobj=_ZstdErrors(zstandard, raw), mode="r|")
-    return tarfile.open(fileobj=raw, mode="r|*")
+        return _ZstdErrors(zstandard, raw)  # type: ignore[return-value]
+    return raw
 
 
 class _ZstdErrors(io.RawIOBase):
     """A decompressed stream whose errors and early ends are those of a damaged archive."""
 
     def __init__(self, zstandard, raw: io.BufferedReader) -> None:  # type: ignore[no-untyped-def]
-        self._reader = zstandard.ZstdDecompressor().stream_reader(raw)
+        self._reader = zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True)
         self._error = zstandard.ZstdError
 
     def read(self, size: int = -1) -> bytes:

@@ -21,7 +21,8 @@ class LearnableWeightScaling(Remedy):
     """One factor a class on the trained classifier's weights, learnt on class-balanced samples.
 
     w̃_k = f_k · w_k (Kang et al. 2020, section 4.1), with f learnt from 1 while features, weights
-    and bias stay as they are; public code multiplies the bias as well. Stage 1 trains everything else and leaves f at 1.
+    and bias stay as they are; public code multiplies the bias as well. Stage 1 trains everything
+    else and leaves f at 1.
 
     Attributes
     ----------

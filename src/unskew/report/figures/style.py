@@ -39,6 +39,7 @@ _STYLE: dict[str, Any] = {
     "lines.linewidth": 1.6, "legend.frameon": False, "figure.facecolor": "none",
     "axes.facecolor": "none", "savefig.facecolor": "none", "svg.fonttype": "none",
     "figure.constrained_layout.use": True,
+    "text.parse_math": False,  # a class may be called "$5 to $10"
 }  # fmt: skip
 
 

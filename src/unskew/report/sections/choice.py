@@ -10,7 +10,7 @@ from unskew.report.document import Block, Heading, Paragraph, Section, Table
 from unskew.report.figures.sweep import Panel, sweep
 from unskew.report.numbers import mean_and_half, over_seeds, setting, share
 from unskew.study.parts import Selection
-from unskew.study.results import StudyResults
+from unskew.study.results import ArmResults, StudyResults
 
 FEW_HELD_OUT = 20
 """Held-out images of a class below which its accuracy is worth a warning: one image is 5 points."""
@@ -73,11 +73,16 @@ def choice_sentence(context: Context, chosen: Chosen) -> str:
         optimism=f"{choice.optimism * 100:.1f}",
     )
     if choice.chosen == selection.baseline:
-        sentence = words.sentences(sentence, words("choice.gain"))
+        gain = words("choice.gain", baseline=context.label(selection.baseline))
+        sentence = words.sentences(sentence, gain)
     if chosen.left_out:
         values = [value_of(context, selection, arm) for arm in chosen.left_out]
         left_out = words("choice.left_out", values=words("words.between_items").join(values))
         sentence = words.sentences(sentence, left_out)
+    if len(choice.seeds) < context.results.planned:
+        sentence = words.sentences(
+            sentence, words("choice.partial", seeds=words.seeds(len(choice.seeds)))
+        )
     fewest = _fewest_held_out(context.results, selection)
     if fewest < FEW_HELD_OUT:
         sentence = words.sentences(sentence, words("choice.few", fewest=str(fewest)))
@@ -137,11 +142,19 @@ def _panel(context: Context, chosen: Chosen) -> Panel:
         title=context.text(selection.title) or selection.name,
         values=[value_of(context, selection, name) for name in selection.arms],
         series={
-            words(key): [over_seeds(table[n].metric(selection.metric)) for n in selection.arms]
+            words(key): [over_seeds(_compared(table[n], chosen)) for n in selection.arms]
             for key, table in tables.items()
         },
         chosen=selection.arms.index(chosen.choice.chosen) if chosen.choice else None,
     )
+
+
+def _compared(arm: ArmResults, chosen: Chosen) -> dict[int, float]:
+    """An arm's figures on the seeds that the choice is made of; all it has if it is left out."""
+    figures = arm.metric(chosen.selection.metric)
+    if chosen.choice is None or arm.arm.name in chosen.left_out:
+        return figures
+    return {seed: value for seed, value in figures.items() if seed in chosen.choice.seeds}
 
 
 def _in_words(panel: Panel, series: str) -> str:
@@ -154,8 +167,8 @@ def _table(context: Context, chosen: Chosen) -> Table:
     assert chosen.choice is not None
     rows = []
     for name in selection.arms:
-        inside = over_seeds(results.validation[name].metric(selection.metric))
-        outside = over_seeds(results.arms[name].metric(selection.metric))
+        inside = over_seeds(_compared(results.validation[name], chosen))
+        outside = over_seeds(_compared(results.arms[name], chosen))
         rows.append(
             (
                 value_of(context, selection, name),

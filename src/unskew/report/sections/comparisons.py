@@ -54,7 +54,14 @@ def detectable_sentence(words: Words, pair: Compared) -> str:
 def constant_sentence(words: Words, pairs: Iterable[Compared]) -> str:
     """A warning where every seed gives a pair the same difference; empty where none does."""
     constant = any(pair.paired and pair.paired.is_constant for pair in pairs)
-    return words("comparison.constant") if constant else ""
+    return words("comparison.constant_meaning") if constant else ""
+
+
+def lost_sentence(words: Words, pair: Compared) -> str:
+    """Which seeds a pair is compared without, because a run diverged; empty where none did."""
+    if not (pair.diverged and pair.paired):
+        return ""
+    return words("comparison.lost", seeds=", ".join(map(str, pair.diverged)))
 
 
 def comparison_figure(
@@ -142,7 +149,8 @@ def difference_table(
         smallest = p_phrase(2 / 2**most)
         key = "comparison.tests" if family > 1 else "comparison.tests_single"
         tests = words(key, family=family, smallest=smallest)
-        caption = words.sentences(caption, tests, constant_sentence(words, shown.values()))
+        caption = words.sentences(caption, tests)
+    caption = words.sentences(caption, constant_sentence(words, shown.values()))
     return Table((first, *header), rows, caption)
 
 

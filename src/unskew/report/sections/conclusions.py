@@ -9,7 +9,11 @@ from unskew.report.interacting import Interacting
 from unskew.report.numbers import is_share, p_phrase, points, share
 from unskew.report.ranked import Ranked
 from unskew.report.sections.choice import Chosen, choice_sentence
-from unskew.report.sections.comparisons import constant_sentence, detectable_sentence
+from unskew.report.sections.comparisons import (
+    constant_sentence,
+    detectable_sentence,
+    lost_sentence,
+)
 from unskew.report.sections.interactions import (
     family_sentence,
     interaction_sentence,
@@ -25,6 +29,8 @@ from unskew.study.parts import Comparison
 ENOUGH_FOR_RANKS = 6
 """With fewer seeds 2 / 2^n is above 5 % and no rank test over seeds can show anything."""
 
+VERDICTS = ("better", "worse", "hint", "none", "constant", "single", "diverged", "missing")
+"""Of `Compared`, in the order they are told."""
 
 MOST_SENTENCES = 10
 """Pairs of one comparison that are told one by one; more are told by their verdicts."""
@@ -83,7 +89,7 @@ def verdicts(context: Context, pairs: list[Compared]) -> Bullets:
     for pair in pairs:
         by_verdict.setdefault(pair.verdict, []).append(pair)
     items = []
-    for verdict in ("better", "worse", "hint", "none", "single", "missing"):
+    for verdict in VERDICTS:
         alike = by_verdict.get(verdict, [])
         alike.sort(key=lambda pair: -pair.paired.difference.mean if pair.paired else 0.0)
         arms = words("words.between_items").join(_brief(context, pair) for pair in alike)
@@ -98,6 +104,9 @@ def verdicts(context: Context, pairs: list[Compared]) -> Bullets:
                     arms=arms,
                 )
             )
+    lost = [context.label(pair.candidate) for pair in pairs if pair.diverged and pair.paired]
+    if lost:
+        items.append(words("comparison.many_lost", arms=words("words.between_items").join(lost)))
     constant = constant_sentence(words, pairs)
     return Bullets((*items, constant) if constant else tuple(items))
 
@@ -117,7 +126,7 @@ def sentence(context: Context, pair: Compared) -> str:
         "baseline": context.label(pair.baseline),
     }
     if pair.paired is None:
-        return words("comparison.missing", **names)
+        return words(f"comparison.{pair.verdict}", **names)
     found = pair.paired.difference
     unit = "words.points" if is_share(metric) else "words.plain"
     chance = p_phrase(pair.adjusted)
@@ -136,7 +145,7 @@ def sentence(context: Context, pair: Compared) -> str:
         p=chance,
         detectable=detectable_sentence(words, pair),
     )
-    return words.sentences(told, constant_sentence(words, [pair]))
+    return words.sentences(told, constant_sentence(words, [pair]), lost_sentence(words, pair))
 
 
 def _on_seeds(context: Context, compared: list[tuple[Comparison, list[Compared]]]) -> list[Block]:

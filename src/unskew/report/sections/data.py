@@ -8,7 +8,7 @@ from unskew.data.skew import ExponentialSkew, describe_skew
 from unskew.report.context import Context
 from unskew.report.document import Block, Paragraph, Section, Table
 from unskew.report.figures.counts import class_counts
-from unskew.report.figures.samples import sample_grid
+from unskew.report.figures.samples import MOST_CLASSES, sample_grid
 
 FEW_TESTED = 50
 """Test images of a class; with fewer, each is worth more than two points of its accuracy."""
@@ -42,9 +42,10 @@ def data_section(context: Context) -> Section:
     sets = {skew_label(context, skew): found for skew, found in data.skews.items()}
     counts = {label: found.train for label, found in sets.items()}
     tests = {found.test for found in sets.values()}
+    judged_by = {describe_skew(a.arm.recipe.test_skew) for a in context.results.arms.values()}
     names = data.class_names
     blocks: list[Block] = [Paragraph(note, note=True) for note in data.notes]
-    if len(tests) > 1:
+    if len(judged_by) > 1:
         blocks.append(Paragraph(words("data.test_skewed")))
     blocks += _few_tested(context, max(tests, key=sum))
     summary = "; ".join(f"{label}: {min(c)}–{max(c)}" for label, c in counts.items())
@@ -58,11 +59,15 @@ def data_section(context: Context) -> Section:
     )
     found = context.results.samples
     ordered = {skew_label(context, skew): found[skew] for skew in data.skews if skew in found}
+    caption = words("data.samples_caption")
+    if len(names) > MOST_CLASSES:
+        some = words("data.samples_some", of=len(names), count=MOST_CLASSES)
+        caption = words.sentences(caption, some)
     blocks.append(
         context.draw(
             "samples",
             sample_grid(names, ordered, counts),
-            words("data.samples_caption", before=next(iter(counts))),
+            caption,
             words("data.samples_alt", summary=summary),
             bitmap=True,
         )

@@ -13,6 +13,7 @@ from unskew.report.sections.comparisons import (
     detectable_sentence,
     difference_forest,
     difference_table,
+    lost_sentence,
 )
 
 
@@ -44,7 +45,8 @@ def family_sentence(context: Context, family: list[Interacting]) -> str:
         larger=verdicts["larger"],
         smaller=verdicts["smaller"],
         hints=verdicts["hint"],
-        open=verdicts["none"] + verdicts["single"] + verdicts["missing"],
+        open=verdicts["none"],
+        untested=sum(verdicts[name] for name in ("constant", "single", "diverged", "missing")),
     )
 
 
@@ -53,7 +55,7 @@ def interaction_sentence(context: Context, found: Interacting) -> str:
     words, part, pair = context.words, found.interaction, found.found
     label, metric = context.text(part.label), part.metric
     if pair.paired is None:
-        return words("interaction.missing", label=label)
+        return words(f"interaction.{found.verdict}", label=label)
     unit = "words.points" if is_share(metric) else "words.plain"
     circumstances = {
         "first": context.text(part.first.label),
@@ -72,7 +74,7 @@ def interaction_sentence(context: Context, found: Interacting) -> str:
     )
     low, high = pair.paired.difference.low, pair.paired.difference.high
     if low is None or high is None:
-        return words.sentences(measured, words("interaction.single"))
+        return words.sentences(measured, words("interaction.single"), lost_sentence(words, pair))
     chance = p_phrase(pair.adjusted)
     if pair.family > 1:
         chance = words("comparison.corrected", p=chance, family=pair.family)
@@ -85,7 +87,9 @@ def interaction_sentence(context: Context, found: Interacting) -> str:
         p=chance,
         detectable=detectable_sentence(words, pair),
     )
-    return words.sentences(measured, verdict, constant_sentence(words, [pair]))
+    return words.sentences(
+        measured, verdict, constant_sentence(words, [pair]), lost_sentence(words, pair)
+    )
 
 
 def _figures(context: Context, number: int, family: list[Interacting]) -> list[Block]:

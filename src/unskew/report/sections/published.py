@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from fnmatch import fnmatchcase
 
-from unskew.evaluation.significance import mean_interval, paired_difference
+from unskew.evaluation.significance import Interval, mean_interval, paired_difference
 from unskew.report.context import Context
 from unskew.report.document import Block, Bullets, Heading, Paragraph, Section, Table
 from unskew.report.numbers import brackets, is_share, over_seeds, points, share
@@ -67,7 +68,8 @@ def claim_sentences(context: Context, published: Published, choices: list[Chosen
         holds, numbers = _judge(context, claim, choices)
         text = context.text(claim.text)
         if holds is None:
-            sentences.append(context.words("published.unknown", text=text))
+            key = "published.open" if numbers else "published.unknown"
+            sentences.append(context.words(key, text=text, measured=numbers))
             continue
         key = "published.holds" if holds else "published.fails"
         sentence = context.words(key, text=text, measured=numbers)
@@ -96,14 +98,15 @@ def _judge(context: Context, claim: Claim, choices: list[Chosen]) -> tuple[bool 
         "–" if value is None else share(value) for value in (found.mean, found.low, found.high)
     ]
     numbers = context.words(key, value=shown[0], low=shown[1], high=shown[2])
-    return _within(found.mean, claim), numbers
+    return _holds(found, claim, claim.metric, claim.than is not None), numbers
 
 
 def _judge_choice(context: Context, claim: Claim, choices: list[Chosen]) -> tuple[bool | None, str]:
     matching = [c for c in choices if fnmatchcase(c.selection.name, claim.selection or "")]
     if not matching or any(chosen.choice is None for chosen in matching):
         return None, ""
-    values, gains, verdicts = [], [], []
+    values, gains = [], []
+    verdicts: list[bool | None] = []
     for chosen in matching:
         assert chosen.choice is not None
         arm = context.results.arms[chosen.choice.chosen]
@@ -113,18 +116,40 @@ def _judge_choice(context: Context, claim: Claim, choices: list[Chosen]) -> tupl
             verdicts.append(getattr(arm.arm.recipe, chosen.selection.field) == claim.value)
             continue
         metric = claim.metric or chosen.selection.metric
+        ours = arm.metric(metric)
         base = context.results.arms[chosen.selection.baseline].metric(metric)
-        gain = paired_difference(arm.metric(metric), base).difference.mean
+        if not ours.keys() & base.keys():
+            return None, ""
+        gain = paired_difference(ours, base).difference
         unit = "words.points" if is_share(metric) else "words.plain"
-        gains.append(f"{context.words(unit, value=points(gain, metric))} ({title})")
-        # A gain of 0.014 is published as "0.01 to 0.02": the bounds are rounded ones.
-        verdicts.append(_within(round(gain, 2) if is_share(metric) else gain, claim))
+        told = context.words(unit, value=points(gain.mean, metric))
+        ends = [end for end in (gain.low, gain.high) if end is not None]
+        interval = " … ".join(points(end, metric) for end in ends) or "–"
+        gains.append(f"{told} [{interval}] ({title})")
+        verdicts.append(_holds(gain, claim, metric, difference=True))
     joined = context.words("words.and")
+    # One that does not hold is enough for a claim about all of them.
+    holds = False if False in verdicts else None if None in verdicts else True
     if claim.value is not None:
-        return all(verdicts), context.words("published.chosen", values=joined.join(values))
-    return all(verdicts), context.words("published.gained", gains=joined.join(gains))
+        return holds, context.words("published.chosen", values=joined.join(values))
+    return holds, context.words("published.gained", gains=joined.join(gains))
 
 
-def _within(value: float, claim: Claim) -> bool:
-    above = claim.low is None or value >= claim.low
-    return above and (claim.high is None or value <= claim.high)
+def _holds(found: Interval, claim: Claim, metric: str, difference: bool) -> bool | None:
+    """Whether the whole interval lies within the claim's bounds, or none of it; else it is open.
+
+    Parameters
+    ----------
+    difference: of two figures. What no share or difference of shares can be is left out of an
+        interval that few seeds have made so wide.
+    """
+    low = -math.inf if claim.low is None else claim.low
+    high = math.inf if claim.high is None else claim.high
+    if found.low is None or found.high is None:
+        return None
+    bottom, top = found.low, found.high
+    if is_share(metric):
+        bottom, top = max(bottom, -1.0 if difference else 0.0), min(top, 1.0)
+    if low <= bottom and top <= high:
+        return True
+    return False if top < low or bottom > high else None

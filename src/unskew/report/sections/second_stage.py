@@ -69,7 +69,7 @@ def how_chosen(context: Context, confirmed: Confirmed) -> list[Block]:
         ranked=len(shortlist.ranking),
         metric=words.metric(stage.metric),
         seeds=words.seeds(len(shortlist.seeds)),
-        best=stage.best,
+        best=len(shortlist.arms) - len({stage.baseline, *stage.always}),
         fresh=words.seeds(stage.seeds),
     )
     blocks: list[Block] = [Paragraph(how)]
@@ -80,8 +80,19 @@ def how_chosen(context: Context, confirmed: Confirmed) -> list[Block]:
     left_out = [
         words("second_stage.left_out", arm=context.label(name)) for name in shortlist.left_out
     ]
-    if same or left_out:
-        blocks.append(Bullets((*same, *left_out)))
+    diverged = [
+        words(
+            "results.diverged",
+            arm=context.label(name),
+            count=len(arm.diverged),
+            runs=len(arm.runs),
+            seeds=", ".join(map(str, arm.diverged)),
+        )
+        for name, arm in second.arms.items()
+        if arm.diverged
+    ]
+    if same or left_out or diverged:
+        blocks.append(Bullets((*same, *left_out, *diverged)))
     if second.missing:
         blocks.append(Paragraph(words("second_stage.partial", missing=second.missing), note=True))
     return blocks
