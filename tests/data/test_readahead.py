@@ -19,9 +19,9 @@ class Recorder:
     def __init__(self, real):
         self.real, self.told = real, []
 
-    def madvise(self, advice, begin, length):
-        self.real.madvise(advice, begin, length)  # the system refuses what is out of range
-        self.told.append((advice, begin, length))
+    def madvise(self, advice, *where):
+        self.real.madvise(advice, *where)  # the system refuses what is out of range
+        self.told.append((advice, *where))
 
 
 @pytest.fixture
@@ -37,8 +37,9 @@ def test_nothing_is_told_until_the_disk_was_waited_for(mapped, monkeypatch):
     assert not ahead(np.array([1, 2]))
     faults[0] = 8
     assert ahead(np.array([1, 63]))
-    assert len(recorder.told) == 2
-    for row, (advice, begin, length) in zip((1, 63), recorder.told, strict=True):
+    (once, *rows) = recorder.told
+    assert once == (mmap.MADV_RANDOM,), "of what is not wanted nothing is to be read"
+    for row, (advice, begin, length) in zip((1, 63), rows, strict=True):
         start = mapped.offset + row * IMAGES[0].nbytes
         assert advice == mmap.MADV_WILLNEED
         assert begin % mmap.PAGESIZE == 0
@@ -50,9 +51,20 @@ def test_it_is_tried_without_after_a_while(mapped, monkeypatch):
     faults = [0]
     ahead = Readahead(mapped, lambda: faults[0])
     faults[0] = 1
+    ahead._map = recorder = Recorder(ahead._map)
     assert [ahead(np.array([0])) for _ in range(5)] == [True, True, True, False, False]
     faults[0] = 2
     assert ahead(np.array([0]))
+    ways = [advice for advice, *_ in recorder.told if advice != mmap.MADV_WILLNEED]
+    assert ways == [mmap.MADV_RANDOM, mmap.MADV_NORMAL, mmap.MADV_RANDOM]
+
+
+def test_what_was_read_here_and_there_is_read_in_order_again(mapped):
+    recorder = mapped._mmap = Recorder(mapped._mmap)
+    images = ImageSet(mapped, np.zeros(64, np.int64), ("a", "b"))
+    channel_statistics(whole(images))
+    assert recorder.told == [(mmap.MADV_NORMAL,)]
+    readahead.read_in_order(IMAGES)  # in memory there is nothing to tell
 
 
 def test_an_array_in_memory_needs_nothing():

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unskew.data.batches import View
+from unskew.data.readahead import read_in_order
 
 CHUNK = 4096
 """Images looked at in one go, so that a set larger than memory can be measured."""
@@ -17,6 +18,7 @@ def channel_statistics(view: View) -> tuple[NDArray[np.float32], NDArray[np.floa
     Computed from exact integer histograms. A channel that never varies has std 1, so that
     dividing by it is harmless.
     """
+    read_in_order(view.images.images)  # a run before may have read it here and there
     histogram = np.zeros((3, 256), dtype=np.int64)
     for start in range(0, len(view), CHUNK):
         pixels = view.images.images[view.positions[start : start + CHUNK]]

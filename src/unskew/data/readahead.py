@@ -21,12 +21,19 @@ def major_faults() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_majflt
 
 
+def read_in_order(images: NDArray[np.uint8]) -> None:
+    """Tell the system that a memory map is about to be read from its begin to its end."""
+    if isinstance(images, np.memmap) and hasattr(mmap, "MADV_NORMAL"):
+        images._mmap.madvise(mmap.MADV_NORMAL)  # type: ignore[attr-defined]
+
+
 class Readahead:
     """Tells the system which rows of a memory map will be wanted, once it has been waited for.
 
     A random row of a file that is not in memory costs a wait of its own, and the system reads its
-    neighbours too, which are not wanted now. Told some batches ahead, it fetches these rows alone
-    and while the network trains. Where everything is in memory nothing is ever told.
+    neighbours too, megabytes of them on some disks, which are not wanted now and push out what is.
+    Told that rows are wanted one here and one there, and which some batches ahead, it fetches these
+    alone and while the network trains. Where everything is in memory nothing is ever told.
 
     Parameters
     ----------
@@ -51,10 +58,14 @@ class Readahead:
             return False
         now = self._faults()
         if now > self._seen:
+            if not self._left:
+                self._map.madvise(mmap.MADV_RANDOM)
             self._seen, self._left = now, WATCHED
         if not self._left:
             return False
         self._left -= 1
+        if not self._left:
+            self._map.madvise(mmap.MADV_NORMAL)
         for row in rows.tolist():
             begin = self._first + row * self._row
             page = begin - begin % mmap.PAGESIZE

@@ -64,7 +64,9 @@ class WhitenedCNN(Network):
         self.classifier = SmallLinear(incoming, num_classes)
 
     def unfused(self) -> str:
-        return "" if self._width % LANES == 0 else f"the kernels want a multiple of {LANES} channels"
+        return (
+            "" if self._width % LANES == 0 else f"the kernels want a multiple of {LANES} channels"
+        )
 
     def features(self, images: Tensor) -> Tensor:
         activations = F.gelu(self.stem(images))
