@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+from filelock import FileLock
 
 from tests.report.synthetic import write_study
 from tests.tiny_study import TEXT
@@ -223,6 +224,18 @@ def test_brackets_in_names_are_no_markup(squares, tmp_path):
     assert "bad[:fire:].png" in done.stderr
     assert f"{tmp_path}/run[b]/runs/" in done.stderr
     assert "photos[v2]" in unskew("data").stdout
+
+
+def test_two_processes_do_not_train_one_run(squares, tmp_path):
+    arguments = ("train", "--data", squares, "--epochs", 1, "--batch-size", 40, "--out", tmp_path)
+    assert unskew(*arguments).returncode == 0
+    (run,) = (tmp_path / "runs").iterdir()
+    before = {path.name: path.read_bytes() for path in run.iterdir()}
+    with FileLock(run / ".lock"):
+        done = unskew(*arguments)
+    assert done.returncode == 2
+    assert "another process trains this run" in done.stderr
+    assert {path.name: path.read_bytes() for path in run.iterdir()} == before
 
 
 def test_json_is_asked_for_before_or_after_the_verb():

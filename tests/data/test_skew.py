@@ -71,7 +71,17 @@ def test_as_written_on_the_command_line(text, skew, slug):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "step", "step:0-4", "step:a:0.1", "step:0:2", "exponential:0"]
+    "text",
+    [
+        "",
+        "step",
+        "step:0-4",
+        "step:a:0.1",
+        "step:0:2",
+        "step:0:nan",
+        "exponential:0",
+        "exponential:inf",
+    ],
 )
 def test_what_is_no_skew(text):
     with pytest.raises(UserError, match="is no skew: write step:CLASSES:KEEP"):

@@ -15,6 +15,7 @@ from rich.progress import (
 )
 
 from unskew.cli.console import remark, stderr
+from unskew.errors import UserError
 from unskew.training.events import EpochBegan, EpochEnded, Event, StepsDone
 
 if TYPE_CHECKING:
@@ -61,7 +62,15 @@ def open_with_progress(data: str, *, strict: bool = False, image_size: int | Non
 def run_with_progress(
     recipe: Recipe, splits: Splits, folder: Path, device: str
 ) -> tuple[RunOutcome, Evaluation | None]:
-    """Execute one recipe under a bar an epoch; the evaluation is None where it diverged."""
+    """Execute one recipe under a bar an epoch; the evaluation is None where it diverged.
+
+    Raises
+    ------
+    UserError: another process is at this run, or as `execute_one`.
+    """
+    from filelock import FileLock, Timeout
+
+    from unskew.training.files import writing
     from unskew.training.replicas.execute import Job, execute_one
     from unskew.training.run import FINISHED, load_evaluation
 
@@ -82,7 +91,17 @@ def run_with_progress(
                         f"{record.images_per_second:,.0f} images/s"
                     )
 
-        outcome = execute_one(Job(recipe, folder, show), splits, device=device)
+        with writing("the run's folder", folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / ".lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise UserError(
+                f"another process trains this run in {folder}: wait for it, or name another --out"
+            ) from None
+        with lock:
+            outcome = execute_one(Job(recipe, folder, show), splits, device=device)
     return outcome, load_evaluation(folder) if outcome.outcome == FINISHED else None
 
 

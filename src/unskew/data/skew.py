@@ -27,7 +27,7 @@ class StepSkew(BaseModel):
 
     profile: Literal["step"] = "step"
     classes: tuple[int, ...] = Field(min_length=1)
-    keep: float = Field(gt=0, le=1)
+    keep: float = Field(gt=0, le=1, allow_inf_nan=False)
 
 
 class ExponentialSkew(BaseModel):
@@ -42,7 +42,7 @@ class ExponentialSkew(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     profile: Literal["exponential"] = "exponential"
-    imbalance_ratio: float = Field(ge=1)
+    imbalance_ratio: float = Field(ge=1, allow_inf_nan=False)
 
 
 Skew = StepSkew | ExponentialSkew

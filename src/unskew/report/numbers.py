@@ -14,8 +14,8 @@ def is_share(metric: str) -> bool:
 
 
 def share(value: float) -> str:
-    """A share or loss with three decimals."""
-    return f"{value:.3f}"
+    """A share or loss, or a difference of two, with three decimals."""
+    return f"{value:.3f}".replace("-", "−")
 
 
 def points(value: float, metric: str = "accuracy") -> str:
