@@ -119,7 +119,7 @@ def train(
     from unskew.cli.tables import evaluation_table
     from unskew.kernels.memory import keep_freed_memory
     from unskew.training.device import check_device
-    from unskew.training.fitting import check_recipe
+    from unskew.training.fitting import check_fits, check_recipe
     from unskew.training.recipe import Recipe, make_recipe
 
     settings = _settings(context)
@@ -129,6 +129,8 @@ def train(
     splits = open_with_progress(wanted.data, strict=strict, image_size=image_size)
     wanted = wanted.with_(fingerprint=splits.fingerprint)
     recipes = _balanced(wanted, splits) if balance is Balance.auto else [wanted]
+    for each in recipes:
+        check_fits(each, splits)  # of both, before the first is trained
     keep_freed_memory()
     told = []
     for each in recipes:
@@ -185,13 +187,9 @@ def _settings(context: typer.Context) -> dict[str, Any]:
 
 
 def _balanced(wanted: Recipe, splits: Splits) -> list[Recipe]:
-    """The plain baseline and, where the counts ask for one, the recipe with a remedy.
-
-    Both are held against the data before the first is trained.
-    """
+    """The plain baseline and, where the counts ask for one, the recipe with a remedy."""
     from unskew.errors import UserError
     from unskew.remedies.auto import choose
-    from unskew.training.fitting import check_fits
     from unskew.training.shown import select
 
     if wanted.remedy != "none":
@@ -206,10 +204,7 @@ def _balanced(wanted: Recipe, splits: Splits) -> list[Recipe]:
             "does not go with the remedy's loss"
         )
         wanted = wanted.with_(label_smoothing=0.0)
-    recipes = [wanted, wanted.with_(remedy=spec)]
-    for each in recipes:
-        check_fits(each, splits)
-    return recipes
+    return [wanted, wanted.with_(remedy=spec)]
 
 
 def _as_json(evaluation: Evaluation) -> dict[str, Any]:

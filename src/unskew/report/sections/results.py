@@ -8,6 +8,7 @@ from unskew.report.figures.curves import training_curves
 from unskew.report.figures.overview import overview
 from unskew.report.numbers import mean_and_half, over_seeds
 from unskew.report.same import same_arms
+from unskew.study.results import ArmResults
 
 FIGURES = (
     "accuracy", "balanced_accuracy", "minority_accuracy", "majority_accuracy",
@@ -28,18 +29,7 @@ def results_section(context: Context) -> Section:
         seeds = str(done) if done == planned else words("results.some", done=done, of=planned)
         rows.append((context.label(name), *figures, seeds))
         if arm.diverged:
-            blocks.append(
-                Paragraph(
-                    words(
-                        "results.diverged",
-                        arm=context.label(name),
-                        count=len(arm.diverged),
-                        runs=len(arm.runs),
-                        seeds=", ".join(map(str, arm.diverged)),
-                    ),
-                    note=True,
-                )
-            )
+            blocks.append(Paragraph(diverged_sentence(context, arm), note=True))
     names = [words(f"results.{metric}") for metric in shown]
     header = (words("results.arm"), *names, words("results.seeds"))
     caption = words("results.caption")
@@ -48,6 +38,17 @@ def results_section(context: Context) -> Section:
     table = Table(header, tuple(rows), caption)
     blocks += _same(context)
     return Section(words("section.results"), (*_overview(context), table, *blocks), "results")
+
+
+def diverged_sentence(context: Context, arm: ArmResults) -> str:
+    """Which runs of an arm are in no figure."""
+    return context.words(
+        "results.diverged",
+        arm=context.label(arm.arm.name),
+        count=len(arm.diverged),
+        runs=len(arm.runs),
+        seeds=", ".join(map(str, arm.diverged)),
+    )
 
 
 def _same(context: Context) -> list[Block]:

@@ -9,6 +9,7 @@ from unskew.report.context import Context
 from unskew.report.document import Block, Bullets, Heading, Paragraph, Section, Table
 from unskew.report.numbers import mean_and_half, over_seeds, points
 from unskew.report.sections.comparisons import comparison_figure, comparison_table
+from unskew.report.sections.results import diverged_sentence
 from unskew.study.parts import Comparison
 from unskew.study.results import SecondStage, StudyResults
 
@@ -80,17 +81,7 @@ def how_chosen(context: Context, confirmed: Confirmed) -> list[Block]:
     left_out = [
         words("second_stage.left_out", arm=context.label(name)) for name in shortlist.left_out
     ]
-    diverged = [
-        words(
-            "results.diverged",
-            arm=context.label(name),
-            count=len(arm.diverged),
-            runs=len(arm.runs),
-            seeds=", ".join(map(str, arm.diverged)),
-        )
-        for name, arm in second.arms.items()
-        if arm.diverged
-    ]
+    diverged = [diverged_sentence(context, arm) for arm in second.arms.values() if arm.diverged]
     if same or left_out or diverged:
         blocks.append(Bullets((*same, *left_out, *diverged)))
     if second.missing:
