@@ -114,6 +114,8 @@ def test_study_then_report(squares, tmp_path):
                   "--subset-per-seed", "--lang", "zh", cwd=tmp_path)  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "report: unskew-tiny/report.html"
+    assert "Warning" not in done.stderr
+    assert done.stderr.count("are in no font") <= 1  # none where one is installed
     page = (tmp_path / "unskew-tiny/report.html").read_text("utf-8")
     assert "小型研究" in page
     assert Words("zh")("method.pairing_each") in page

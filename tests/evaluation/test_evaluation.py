@@ -110,7 +110,9 @@ def compare(index):
         assert ours.ece == pytest.approx(theirs.item(), abs=1e-5)
     if index % 20 == 1 and probabilities.min() > 1e-6:
         theirs = [
-            binary_calibration_error(probabilities[:, k], torch.from_numpy(labels == k), n_bins=15)
+            binary_calibration_error(
+                probabilities[:, k].contiguous(), torch.from_numpy(labels == k), n_bins=15
+            )
             for k in everything
         ]
         assert ours.classwise_ece == pytest.approx(np.mean(theirs), abs=1e-5)

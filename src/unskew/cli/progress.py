@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -109,10 +112,28 @@ def report_with_progress(folder: Path, form: str, language: str) -> Path:
     """Write a study's report under a bar of its sections; returns its path."""
     from unskew.report.write import write_report
 
-    with progress_bars() as bars:
+    with progress_bars() as bars, one_remark_on_fonts():
         task = bars.add_task("report", total=None, note="")
 
         def show(done: int, total: int) -> None:
             bars.update(task, completed=done, total=total)
 
         return write_report(folder, form, language, show)
+
+
+@contextmanager
+def one_remark_on_fonts() -> Iterator[None]:
+    """Matplotlib warns of every letter that no font has; whoever reads wants to know once."""
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        yield
+    missing = [one for one in told if "missing from font" in str(one.message)]
+    for other in told:
+        if other not in missing:
+            warnings.showwarning(other.message, other.category, other.filename, other.lineno)
+    if missing:
+        remark(
+            "some letters of the figures are in no font that is installed, and their PNG files "
+            "show boxes there; the page does not. Fonts such as Noto Sans CJK have them.",
+            "dim",
+        )

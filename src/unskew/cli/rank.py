@@ -38,11 +38,13 @@ def rank(
 
         unskew rank cifar photos --arms 'step-*' --arms 'exponential-*' --metric macro_f1
     """
+    from unskew.cli.progress import one_remark_on_fonts
     from unskew.report.across import rank_studies
     from unskew.report.ranking_page import write_ranking
 
     across = rank_studies(folders, arms=tuple(arms or ["*"]), metric=metric)
-    path = write_ranking(across, out, form.value, lang.value)
+    with one_remark_on_fonts():
+        path = write_ranking(across, out, form.value, lang.value)
     if as_json:
         print_json({"ranking": str(path), **_as_json(across)})
         return
