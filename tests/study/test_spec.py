@@ -88,7 +88,7 @@ def test_a_run_for_a_choice_holds_images_out(tiny):
         ("weight_decay = [0, 1e-3]", "weight_decay = []", "matches no arm"),
         ("seeds = 2", "seeds = " + "9" * 5000, "not valid TOML"),
         ("seeds = 2", "seeds = " + "[" * 5000, "not valid TOML"),
-        ("weight_decay = [0, 1e-3]", "subset_seed = [" + "9" * 400 + "]", "subset_seed = 9999"),
+        ("weight_decay = [0, 1e-3]", "subset_seed = [" + "9" * 400 + "]", "a number is too large"),
         ("[[comparisons]]", '[[selections]]\nname = "more"\narms = ["wd*"]\nbaseline = "wd0"\n'
          'field = "weight_decay"\nvalidation = 0.3\n[[comparisons]]', "hold out 0.1 and 0.3"),
         ('label.en = "full data"',
