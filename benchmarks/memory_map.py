@@ -61,13 +61,13 @@ def main() -> None:
             for k, (name, limit) in enumerate(limits.items())
         }
         rates: dict[str, list[float]] = {name: [] for name in children}
-        faults = dict.fromkeys(children, 0)
+        fetched = dict.fromkeys(children, 0)
         for _ in range(options.repeats):
             for name, (connection, _) in children.items():
                 connection.send(steps)
-                rate, waited = connection.recv()
+                rate, read = connection.recv()
                 rates[name].append(rate)
-                faults[name] += waited
+                fetched[name] += read
         for connection, process in children.values():
             connection.close()
             process.join()
@@ -76,17 +76,17 @@ def main() -> None:
                 (root / group).rmdir()
     medians = {name: statistics.median(found) for name, found in rates.items()}
     ratio = medians["quarter in memory"] / medians["in memory"]
-    if not faults["quarter in memory"]:
+    if not fetched["quarter in memory"]:
         raise SystemExit("the confined process never read from the disk: nothing was measured")
     if options.json:
-        told = {"images_per_second": rates, "read": faults, "bytes": size, "ratio": ratio}
+        told = {"images_per_second": rates, "read": fetched, "bytes": size, "ratio": ratio}
         print(json.dumps(told))
         return
     print(f"{options.model}, {options.images:,} images, {size / 2**20:,.0f} MiB on disk")
     for name, middle in medians.items():
         print(
             f"{name:20}{middle:9,.0f} images/s ({min(rates[name]):,.0f}–{max(rates[name]):,.0f}), "
-            f"{faults[name] >> 20:,} MiB read from the disk"
+            f"{fetched[name] >> 20:,} MiB read from the disk"
         )
     print(f"{ratio:.2f} of the speed")
 

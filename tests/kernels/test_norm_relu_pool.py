@@ -150,3 +150,11 @@ def test_one_value_a_channel_is_refused_as_pytorch_refuses_it():
     with pytest.raises(ValueError, match="more than 1 value"):
         norm_relu_pool(images(4, 1, 1, batch=1), norm)
     assert norm.running_var.isfinite().all()
+
+
+def test_a_shortcut_of_another_shape_is_added_as_pytorch_adds_it():
+    x, norm = images(4, 4, 4).detach(), layer(4).eval()
+    shortcut = images(4, 1, 1, batch=1, seed=5).detach()
+    with torch.inference_mode():
+        out = norm_relu_pool(x, norm, shortcut=shortcut)
+    torch.testing.assert_close(out, F.relu(norm(x) + shortcut))

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.report.synthetic import context_of, write_study
-from unskew.evaluation.significance import paired_difference
+from unskew.evaluation.significance import mean_interval, paired_difference
 from unskew.report.binding import bound
 from unskew.report.catalogue import Words
 from unskew.report.compared import Compared, corrected
@@ -17,7 +17,8 @@ from unskew.report.sections.choice import make_choices
 from unskew.report.sections.comparisons import detectable_sentence, difference_table
 from unskew.report.sections.conclusions import sentence
 from unskew.report.sections.data import data_section
-from unskew.report.sections.published import claim_sentences
+from unskew.report.sections.published import _holds, claim_sentences
+from unskew.study.parts import Claim
 from unskew.study.results import load_results
 from unskew.study.spec import Study
 
@@ -312,6 +313,13 @@ def test_a_claim_is_held_against_the_interval(made_up, tmp_path, claim, said):
     told = claimed(made_up, tmp_path, metric="accuracy", **claim)
     assert f"“So it is.” — {said}: " in told
     assert "[" in told
+
+
+def test_what_is_the_same_on_all_seeds_holds_no_claim():
+    claim = Claim(text="So it is.", arm="full", metric="accuracy", low=0.5)
+    luck, seen = mean_interval([0.6, 0.6]), mean_interval([0.6, 0.601])
+    assert _holds(luck, claim, "accuracy", difference=False) is None
+    assert _holds(seen, claim, "accuracy", difference=False) is True
 
 
 def test_one_seed_holds_no_claim(study, tmp_path):

@@ -3,6 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unskew.errors import UserError
+from unskew.training import recipe
 from unskew.training.recipe import Recipe, make_recipe
 
 recipes = st.builds(
@@ -118,3 +119,13 @@ def test_a_recipe_file_that_is_no_toml_is_named(tmp_path):
         Recipe.load(path)
     with pytest.raises(UserError, match="No such file"):
         Recipe.load(tmp_path / "none.toml")
+
+
+def test_a_remedy_that_was_revised_is_another_run(monkeypatch):
+    """Whoever adds seeds to a study of an older version is not to mix the two."""
+    plain, joined = Recipe(remedy="focal"), Recipe(remedy="cutmix+focal")
+    before = plain.digest, joined.digest, Recipe().digest
+    monkeypatch.setitem(recipe.REVISED, "focal", 2)
+    assert plain.digest != before[0]
+    assert joined.digest != before[1]
+    assert Recipe().digest == before[2]

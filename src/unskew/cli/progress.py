@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -75,7 +76,7 @@ def run_with_progress(
 
     from unskew.training.files import writing
     from unskew.training.replicas.execute import Job, execute_one
-    from unskew.training.run import FINISHED, load_evaluation
+    from unskew.training.run import FINISHED, FOLDER, load_evaluation
 
     with progress_bars() as bars:
         task = bars.add_task(recipe.model, total=None, note="")
@@ -94,16 +95,15 @@ def run_with_progress(
                         f"{record.images_per_second:,.0f} images/s"
                     )
 
-        with writing("the run's folder", folder):
+        with writing(FOLDER, folder):
             folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / ".lock")
         try:
-            lock.acquire(timeout=0)
+            held = FileLock(folder / ".lock").acquire(timeout=0)
         except Timeout:
             raise UserError(
                 f"another process trains this run in {folder}: wait for it, or name another --out"
             ) from None
-        with lock:
+        with held:
             outcome = execute_one(Job(recipe, folder, show), splits, device=device)
     return outcome, load_evaluation(folder) if outcome.outcome == FINISHED else None
 
@@ -121,19 +121,23 @@ def report_with_progress(folder: Path, form: str, language: str) -> Path:
         return write_report(folder, form, language, show)
 
 
+MISSING = "Glyph .* missing from font"
+"""How Matplotlib's warning of a letter begins."""
+
+
 @contextmanager
 def one_remark_on_fonts() -> Iterator[None]:
     """Matplotlib warns of every letter that no font has; whoever reads wants to know once."""
     with warnings.catch_warnings(record=True) as told:
-        warnings.simplefilter("always")
+        warnings.filterwarnings("always", message=MISSING)
         yield
-    missing = [one for one in told if "missing from font" in str(one.message)]
+    missing = [one for one in told if re.match(MISSING, str(one.message))]
     for other in told:
         if other not in missing:
             warnings.showwarning(other.message, other.category, other.filename, other.lineno)
     if missing:
         remark(
-            "some letters of the figures are in no font that is installed, and their PNG files "
-            "show boxes there; the page does not. Fonts such as Noto Sans CJK have them.",
+            "some letters are in no font that is installed: figures as PNG, the page's sample "
+            "images among them, show boxes there. For Chinese, install Noto Sans CJK.",
             "dim",
         )

@@ -58,8 +58,8 @@ class Readahead:
             return False
         now = self._faults()
         if now > self._seen:
-            if not self._left:
-                self._map.madvise(mmap.MADV_RANDOM)
+            # Each time anew: another view of the same map may have done without in between.
+            self._map.madvise(mmap.MADV_RANDOM)
             self._seen, self._left = now, WATCHED
         if not self._left:
             return False

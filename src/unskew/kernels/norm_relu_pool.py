@@ -55,7 +55,7 @@ def _fits(images: Tensor, norm: nn.BatchNorm2d, shortcut: Tensor | None, pool: b
     return (
         fits(images, norm, batch * height * width)
         and not (pool and (height % 2 or width % 2))
-        and (shortcut is None or shortcut.dtype is torch.bfloat16)
+        and (shortcut is None or (shortcut.dtype, shortcut.shape) == (torch.bfloat16, images.shape))
         and not (shortcut is not None and not norm.training and learns(shortcut))
         and load("norm_relu_pool").functions is not None
     )

@@ -65,7 +65,9 @@ class WhitenedCNN(Network):
 
     def unfused(self) -> str:
         return (
-            "" if self._width % LANES == 0 else f"the kernels want a multiple of {LANES} channels"
+            ""
+            if 4 * self._width % LANES == 0
+            else f"the kernels want a multiple of {LANES} channels"
         )
 
     def features(self, images: Tensor) -> Tensor:

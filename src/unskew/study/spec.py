@@ -78,7 +78,7 @@ class Study(Outline):
         """
         arms = self.expanded_arms()
         if not arms:
-            raise UserError("the study has no arm: a list of every grid is empty")
+            raise UserError("the study has no arm: no list of a grid may be empty")
         check_figures(self)
         used: list[tuple[str, str]] = []
         families: list[Comparison | Interaction | Ranking]
@@ -163,7 +163,13 @@ class Study(Outline):
         together += [
             [*p.first.pair, *p.second.pair] for f in self.expanded_interactions() for p in f
         ]
-        for names in together:
+        together += [spread.arms for spread in self.expanded_spreads()]
+        claims = self.published.claims if self.published else []
+        together += [[c.arm, c.than] for c in claims if c.arm and c.than]
+        for ranking in self.expanded_rankings():
+            for block in ranking.blocks:
+                together.append([name for name in arms if block.treatment(name)])
+        for names in filter(None, together):
             first = names[0]
             for name in names[1:]:
                 if arms[name].recipe.test_skew != arms[first].recipe.test_skew:

@@ -84,8 +84,10 @@ class Epoch:
             batch = batch.with_(partners=partners)
         if self._copies is not None:
             batch = batch.with_(copies=self._copies[cut])
-        later = AHEAD * size
-        self._batches.ahead(self.indices[cut.start + later : cut.stop + later])
+        coming = slice(cut.start + AHEAD * size, cut.stop + AHEAD * size)
+        self._batches.ahead(self.indices[coming])
+        if self._partners is not None:
+            self._batches.ahead(self._partners[coming])
         rng = stream(self._recipe.seed, f"transform {self._number}", step)
         return self._remedy.transform(batch, self._facts, rng)
 

@@ -42,10 +42,13 @@ def predict_logits(
 
     try:
         with autocast(dtype, device):
-            indices = torch.arange(len(batches), device=batches.device)
-            return torch.cat(
-                [_mean(look, batches.images(part), views) for part in indices.split(batch_size)]
-            )
+            parts = torch.arange(len(batches), device=batches.device).split(batch_size)
+            found = []
+            for number, part in enumerate(parts):
+                for coming in parts[number + 1 : number + 2]:
+                    batches.ahead(coming)
+                found.append(_mean(look, batches.images(part), views))
+            return torch.cat(found)
     finally:
         network.train(was_training)
 

@@ -19,6 +19,9 @@ from unskew.training.presets import preset
 SEEDS = 2**32
 """Seeds are below it, as everywhere in NumPy and scikit-learn."""
 
+REVISED = {"glmc": 2, "influence_balanced": 2}
+"""Remedies that do something else than they did: what they were run with before is another run."""
+
 Options = dict[str, bool | int | float | str | tuple[int, ...] | tuple[float, ...]]
 
 
@@ -153,6 +156,9 @@ class Recipe(BaseModel):
         content = self.model_dump(mode="json", exclude_defaults=True)
         if self.fingerprint:
             content.pop("data", None)
+        revised = {name: REVISED[name] for name in self.remedy.split("+") if name in REVISED}
+        if revised:
+            content["revised"] = revised
         text = json.dumps(content, sort_keys=True)
         return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
 

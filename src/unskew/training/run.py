@@ -24,7 +24,6 @@ from unskew.training.files import (
     PART,
     RUN_AGAIN,
     read_json,
-    reading,
     save_tensors,
     write_whole,
     writing,
@@ -164,7 +163,7 @@ class OpenRun:
             result = replace(result, trained_by=trained_by)
             write_whole(self.folder / "run.json", json.dumps(asdict(result), indent=2))
             self.checkpoint.unlink(missing_ok=True)
-            for scrap in self.folder.glob(f"{self.checkpoint.name}.*{PART}"):
+            for scrap in self.folder.glob(f"*{PART}"):
                 scrap.unlink(missing_ok=True)  # of a process that was killed while it wrote
         listen(RunEnded(result.run_id, outcome, message))
         return result
@@ -183,8 +182,17 @@ def open_run(recipe: Recipe, splits: Splits, folder: Path, device: str) -> OpenR
         folder.mkdir(parents=True, exist_ok=True)
         write_whole(folder / "recipe.toml", recipe.to_toml())
     if run.checkpoint.exists():
-        with reading(run.checkpoint, "delete it to start this run afresh"):
-            run.trainer.restore(load_state(run.checkpoint))
+        saved = load_state(run.checkpoint)
+        try:
+            run.trainer.restore(saved)
+        except torch.OutOfMemoryError:  # a RuntimeError, and no fault of the file
+            raise UserError(
+                f"{device} has no room for the run {folder}: train fewer at once"
+            ) from None
+        except (KeyError, TypeError, ValueError, RuntimeError):
+            raise UserError(
+                f"{run.checkpoint} is damaged: delete it to start this run afresh"
+            ) from None
     return run
 
 

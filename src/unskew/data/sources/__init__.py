@@ -47,8 +47,9 @@ def open_data(
     from unskew.data.sources import cifar10
     from unskew.data.sources.digits import read_digits
 
-    if spec == "digits":
+    if spec in KNOWN:
         _only_folders(image_size, spec)
+    if spec == "digits":
         return open_cached("digits", "digits", "scikit-learn", read_digits, cache)
     try:
         found = cifar10.find(cache, progress) if spec == "cifar10" else Path(spec).expanduser()

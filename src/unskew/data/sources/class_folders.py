@@ -101,6 +101,7 @@ def read_class_folders(
             piles[half].pixels.add(block.pixels if whole else block.pixels[good])
     if strict and loose:
         raise UserError(f"{path}: {loose[0]} is in no class folder: move it or leave out --strict")
+    lost = {name for name in lost if name.lower() not in (*TRAIN, *TEST)}
     folders = {file[:-1] for pile in piles.values() for file in pile.files}
     lost -= {part for folder in folders for part in folder}  # a list beside classes is no class
     if strict and lost:

@@ -145,8 +145,8 @@ def _holds(found: Interval, claim: Claim, metric: str, difference: bool) -> bool
     """
     low = -math.inf if claim.low is None else claim.low
     high = math.inf if claim.high is None else claim.high
-    if found.low is None or found.high is None:
-        return None
+    if found.low is None or found.high is None or (found.spread == 0 and found.mean):
+        return None  # from one seed, or the same on all by luck: nothing is known of chance
     bottom, top = found.low, found.high
     if is_share(metric):
         bottom, top = max(bottom, -1.0 if difference else 0.0), min(top, 1.0)
