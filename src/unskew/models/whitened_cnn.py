@@ -64,11 +64,9 @@ class WhitenedCNN(Network):
         self.classifier = SmallLinear(incoming, num_classes)
 
     def unfused(self) -> str:
-        return (
-            ""
-            if 4 * self._width % LANES == 0
-            else f"the kernels want a multiple of {LANES} channels"
-        )
+        if 4 * self._width % LANES == 0:  # two groups of three have so many channels
+            return ""
+        return f"the kernels want a multiple of {LANES} channels"
 
     def features(self, images: Tensor) -> Tensor:
         activations = F.gelu(self.stem(images))
