@@ -1,8 +1,8 @@
 """On a GPU no step of a run waits for the device."""
 
 import pytest
-import torch
 
+from tests.gpu import waiting_forbidden
 from unskew.data.skew import StepSkew
 from unskew.remedies.registry import names
 from unskew.training.recipe import Recipe
@@ -21,11 +21,8 @@ def test_no_step_waits_for_the_device(splits, remedy):
     while not trainer.finished:
         steps = trainer.epoch()
         next(steps)  # the first one draws the epoch, compiles and allocates
-        torch.cuda.set_sync_debug_mode("error")
-        try:
+        with waiting_forbidden():
             for _ in range(4):
                 next(steps)
-        finally:
-            torch.cuda.set_sync_debug_mode("default")
         for _ in steps:  # the rest, whose last one fetches the losses
             pass

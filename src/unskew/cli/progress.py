@@ -72,11 +72,10 @@ def run_with_progress(
     ------
     UserError: another process is at this run, or as `execute_one`.
     """
-    from filelock import FileLock, Timeout
+    from filelock import Timeout
 
-    from unskew.training.files import writing
     from unskew.training.replicas.execute import Job, execute_one
-    from unskew.training.run import FINISHED, FOLDER, load_evaluation
+    from unskew.training.run import FINISHED, held, load_evaluation
 
     with progress_bars() as bars:
         task = bars.add_task(recipe.model, total=None, note="")
@@ -95,16 +94,13 @@ def run_with_progress(
                         f"{record.images_per_second:,.0f} images/s"
                     )
 
-        with writing(FOLDER, folder):
-            folder.mkdir(parents=True, exist_ok=True)
         try:
-            held = FileLock(folder / ".lock").acquire(timeout=0)
+            with held(folder):
+                outcome = execute_one(Job(recipe, folder, show), splits, device=device)
         except Timeout:
             raise UserError(
                 f"another process trains this run in {folder}: wait for it, or name another --out"
             ) from None
-        with held:
-            outcome = execute_one(Job(recipe, folder, show), splits, device=device)
     return outcome, load_evaluation(folder) if outcome.outcome == FINISHED else None
 
 

@@ -77,10 +77,11 @@ def work(connection: Connection, data: Data, threads: int, device: str) -> None:
 
 
 def _do(tasks: list[Task], splits: Any, connection: Connection, device: str) -> list[Over]:
-    from filelock import FileLock, Timeout
+    from filelock import Timeout
 
     from unskew.training.recipe import make_recipe
     from unskew.training.replicas.execute import Job, execute_one, execute_together
+    from unskew.training.run import held
 
     overs: list[Over] = []
     with ExitStack() as locks:
@@ -88,14 +89,12 @@ def _do(tasks: list[Task], splits: Any, connection: Connection, device: str) -> 
         for task in tasks:
             recipe = make_recipe(task.recipe)
             try:
-                task.folder.mkdir(parents=True, exist_ok=True)
-                locks.enter_context(FileLock(task.folder / ".lock").acquire(timeout=0))
+                locks.enter_context(held(task.folder))
             except Timeout:
                 overs.append(Over(recipe.run_id, "busy"))
                 continue
-            except OSError as error:
-                reason = f"cannot write the run's folder {task.folder}: {error.strerror}"
-                overs.append(Over(recipe.run_id, "failed", reason))
+            except UserError as error:
+                overs.append(Over(recipe.run_id, "failed", str(error)))
                 continue
 
             def tell(event: Event, name: str = recipe.run_id) -> None:

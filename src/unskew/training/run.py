@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
+from filelock import FileLock, Timeout
 from torch import Tensor
 
 from unskew.data.batches import Batches
@@ -194,6 +196,31 @@ def open_run(recipe: Recipe, splits: Splits, folder: Path, device: str) -> OpenR
                 f"{run.checkpoint} is damaged: delete it to start this run afresh"
             ) from None
     return run
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """A run's folder, made if need be, is this process's alone meanwhile.
+
+    Raises
+    ------
+    Timeout: another process has it.
+    UserError: it cannot be written.
+    """
+    lock = FileLock(folder / ".lock")
+    busy = False
+    with writing(FOLDER, folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:  # an OSError, and no fault of the folder
+            busy = True
+    if busy:
+        raise Timeout(lock.lock_file)
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def check_same(run_id: str, recipe: Recipe, folder: Path) -> None:

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from tests.gpu import waiting_forbidden
 from unskew.data.skew import StepSkew
 from unskew.models.registry import names as models
 from unskew.remedies.registry import names as remedies
@@ -222,9 +223,6 @@ def test_on_a_gpu_no_step_waits_for_the_device(splits):
     steps = Replicas(trainers(splits, SMALL.with_(batch_size=10), "cuda")).epoch()
     for _ in range(4):
         next(steps)
-    torch.cuda.set_sync_debug_mode("error")
-    try:
+    with waiting_forbidden():
         for _ in range(5):
             next(steps)
-    finally:
-        torch.cuda.set_sync_debug_mode("default")
