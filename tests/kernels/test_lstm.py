@@ -1,4 +1,4 @@
-"""The fused LSTM against PyTorch's in float64, and against its rounding in bfloat16."""
+"""The fused LSTM against PyTorch's in float64, and against its rounding."""
 
 import copy
 
@@ -6,22 +6,17 @@ import pytest
 import torch
 from torch import nn
 
+from tests.kernels.formats import multiplying
 from tests.kernels.rows import assert_rows_stand_alone
-from unskew.kernels.library import load
 from unskew.kernels.lstm import lstm
 
-LIBRARY = load("lstm")
-pytestmark = pytest.mark.skipif(LIBRARY.functions is None, reason=f"no kernels: {LIBRARY.reason}")
+KERNELS = ("lstm",)
 
 
 def layers(width, units, depth=2, seed=0):
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return nn.LSTM(width, units, num_layers=depth, batch_first=True)
-
-
-def bfloat16():
-    return torch.autocast("cpu", dtype=torch.bfloat16)
 
 
 def sequences(batch, steps, width, seed=1):
@@ -47,13 +42,13 @@ def distance(found, wanted):
     [(7, 5, 24, 64, 2), (13, 3, 2, 128, 1), (1, 1, 96, 64, 2), (6, 4, 64, 64, 3)],
 )
 @pytest.mark.parametrize("threads", [1, 3])
-def test_as_near_to_float64_as_pytorch_in_bfloat16(batch, steps, width, units, depth, threads):
+def test_as_near_to_float64_as_pytorch(dtype, batch, steps, width, units, depth, threads):
     module, x = layers(width, units, depth), sequences(batch, steps, width)
     gradient = sequences(batch, steps, units, seed=2)
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        with bfloat16():
+        with multiplying(dtype):
             ours = gradients(copy.deepcopy(module), x, gradient, lstm)
             theirs = gradients(copy.deepcopy(module), x, gradient, lambda x, m: m(x)[0])
     finally:
@@ -61,54 +56,55 @@ def test_as_near_to_float64_as_pytorch_in_bfloat16(batch, steps, width, units, d
     exact = gradients(
         copy.deepcopy(module).double(), x.double(), gradient.double(), lambda x, m: m(x)[0]
     )
-    assert ours[0].dtype == torch.bfloat16
+    assert ours[0].dtype == dtype
     for found, peer, wanted in zip(ours, theirs, exact, strict=True):
         assert found.shape == wanted.shape
-        # 2**-8 is bfloat16's rounding of one number.
-        assert distance(found, wanted) < max(1.5 * distance(peer, wanted), 2**-7)
+        # A few times the rounding of one number, which is 2**-8 in bfloat16.
+        least = 2**-7 if dtype is torch.bfloat16 else 2e-6
+        assert distance(found, wanted) < max(1.5 * distance(peer, wanted), least)
 
 
-def test_extreme_inputs_stay_finite():
+def test_extreme_inputs_stay_finite(dtype):
     module = layers(8, 64)
     with torch.no_grad():
         for parameter in module.parameters():
             parameter.mul_(100)
     x = sequences(4, 6, 8) * 1e4
-    with bfloat16():
+    with multiplying(dtype):
         out, *grads = gradients(module, x, torch.ones(4, 6, 64), lstm)
     assert out.isfinite().all()
     assert out.abs().max() <= 1
     assert all(gradient.isfinite().all() for gradient in grads)
 
 
-def test_what_is_not_a_number_shows():
+def test_what_is_not_a_number_shows(dtype):
     x = sequences(4, 3, 8)
     x[2, 1, 5] = float("nan")
-    with bfloat16(), torch.no_grad():
+    with multiplying(dtype), torch.no_grad():
         out = lstm(x, layers(8, 64))
     assert out[2, 1:].isnan().all()
     assert out[[0, 1, 3]].isfinite().all()
     assert out[2, 0].isfinite().all()
 
 
-def test_prediction_equals_training_bit_for_bit():
+def test_prediction_equals_training_bit_for_bit(dtype):
     module, x = layers(24, 64), sequences(9, 5, 24)
-    with bfloat16():
+    with multiplying(dtype):
         trained = lstm(x, module).detach()
         with torch.inference_mode():
             predicted = lstm(x, module)
     assert torch.equal(trained, predicted)
 
 
-def test_rows_do_not_depend_on_each_other_or_on_threads():
+def test_rows_do_not_depend_on_each_other_or_on_threads(dtype):
     module, x = layers(24, 64), sequences(9, 5, 24)
-    with bfloat16(), torch.no_grad():
+    with multiplying(dtype), torch.no_grad():
         assert_rows_stand_alone(lambda part: lstm(part, module), x)
 
 
-def test_same_bits_again():
+def test_same_bits_again(dtype):
     module, x, gradient = layers(24, 64), sequences(9, 5, 24), sequences(9, 5, 64, seed=2)
-    with bfloat16():
+    with multiplying(dtype):
         first = gradients(copy.deepcopy(module), x, gradient, lstm)
         second = gradients(copy.deepcopy(module), x, gradient, lstm)
     assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
@@ -124,18 +120,18 @@ def test_same_bits_again():
     ],
     ids=["odd width", "units", "no bias", "two ways"],
 )
-def test_what_the_kernels_cannot_do_is_left_to_pytorch(module):
+def test_what_the_kernels_cannot_do_is_left_to_pytorch(dtype, module):
     x = sequences(3, 4, module.input_size)
-    with bfloat16(), torch.no_grad():
+    with multiplying(dtype), torch.no_grad():
         assert torch.equal(lstm(x, module), module(x)[0])
 
 
-def test_float32_is_left_to_pytorch():
-    module, x = layers(8, 64), sequences(3, 4, 8)
+def test_a_network_of_another_format_is_left_to_pytorch():
+    module, x = layers(8, 64).double(), sequences(3, 4, 8).double()
     with torch.no_grad():
         assert torch.equal(lstm(x, module), module(x)[0])
 
 
-def test_rows_of_another_length_are_refused_as_pytorch_refuses_them():
-    with bfloat16(), pytest.raises(RuntimeError, match="input"):
+def test_rows_of_another_length_are_refused_as_pytorch_refuses_them(dtype):
+    with multiplying(dtype), pytest.raises(RuntimeError, match="input"):
         lstm(sequences(2, 3, 20), layers(24, 64))

@@ -1,28 +1,30 @@
 """What a run is computed with is used, and recorded."""
 
 import pytest
+import torch
 
+from unskew.kernels.formats import source
 from unskew.kernels.library import load
-from unskew.models.registry import names, network_class
+from unskew.models.registry import build, names, network_class
+from unskew.training.engine import use_kernels
 from unskew.training.recipe import Recipe
 from unskew.training.trainer import Trainer
 
 FUSED = [name for name in names() if network_class(name).kernels]
 
 
+@pytest.mark.parametrize("precision", ["bfloat16", "float32"])
 @pytest.mark.parametrize("model", FUSED)
-def test_a_run_in_bfloat16_uses_the_kernels_that_could_be_built(splits, model):
-    trainer = Trainer(Recipe(model=model, precision="bfloat16"), splits)
-    built = not any(load(name).reason for name in network_class(model).kernels)
+def test_a_run_uses_the_kernels_that_could_be_built(splits, model, precision):
+    trainer = Trainer(Recipe(model=model, precision=precision), splits)
+    needed = [source(name, getattr(torch, precision)) for name in network_class(model).kernels]
+    built = not any(load(name).reason for name in needed)
     assert trainer.state.network.fused is built
     assert (trainer.kernels == "fused") is built
 
 
-@pytest.mark.parametrize("model", FUSED)
-def test_a_run_in_float32_does_without_and_says_why(splits, model):
-    trainer = Trainer(Recipe(model=model, precision="float32"), splits)
-    assert not trainer.state.network.fused
-    assert trainer.kernels == "plain: the kernels are for bfloat16"
+def test_another_format_has_no_kernels():
+    assert "bfloat16 and float32" in use_kernels(build("cnn", 4, 16), "cpu", torch.float16)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from unskew.kernels.formats import FOLDERS
+
 MAX_CHANNELS = 1024  # of norm_relu_pool.c and pool_norm_gelu.c
 
 
@@ -17,7 +19,7 @@ def fits(images: Tensor, norm: nn.BatchNorm2d, values: int) -> bool:
     values: of a channel, over which the layer normalises; PyTorch refuses to train on one.
     """
     return (
-        images.dtype is torch.bfloat16
+        images.dtype in FOLDERS
         and images.device.type == "cpu"
         and images.shape[1] == norm.num_features <= MAX_CHANNELS
         and norm.affine

@@ -16,8 +16,11 @@ from pathlib import Path
 import platformdirs
 
 SOURCES = Path(__file__).parent
-# No -ffast-math: a NaN must stay one, or a diverged run would go unnoticed.
-FLAGS = ("-O3", "-march=native", "-fno-math-errno", "-fPIC", "-shared", "-fopenmp")
+# No -ffast-math: a NaN must stay one, or a diverged run would go unnoticed. But nobody asks whether
+# a comparison with one trapped; that it might keeps compilers from vectorising what chooses.
+FLAGS = (
+    "-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-fPIC", "-shared", "-fopenmp",
+)  # fmt: skip
 SECONDS = 120
 """After which a compiler that has not ended is given up."""
 
@@ -38,7 +41,8 @@ class Library:
 
 @functools.cache
 def load(name: str) -> Library:
-    """The kernels of `name`.c, built now if they never were on this kind of processor.
+    """The kernels of `name`.c, such as "float32/lstm", built now if they never were on this kind of
+    processor.
 
     Nothing is raised: a machine without a compiler is no error, only slower. Set the environment
     variable UNSKEW_KERNELS to "off" to do without, CC to name the compiler.
@@ -71,12 +75,12 @@ def _opened(name: str, compiler: str) -> ctypes.CDLL:
 
 def _built(name: str, compiler: str) -> Path:
     """Path of the shared object, named by all that its content depends on."""
-    sources = sorted(path for path in SOURCES.iterdir() if path.suffix in (".c", ".h"))
+    sources = sorted(path for path in SOURCES.rglob("*") if path.suffix in (".c", ".h"))
     parts = [compiler, *FLAGS, _processor(), *(path.read_text("utf-8") for path in sources)]
     digest = hashlib.blake2b("\0".join(parts).encode(), digest_size=8).hexdigest()
     cache = os.environ.get("UNSKEW_CACHE") or platformdirs.user_cache_dir("unskew")
     folder = Path(cache) / "kernels"
-    built = folder / f"{name}-{digest}.so"
+    built = folder / f"{name.replace('/', '-')}-{digest}.so"
     if built.exists():
         return built
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)

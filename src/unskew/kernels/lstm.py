@@ -1,4 +1,4 @@
-"""A stack of LSTM layers, each one pass through time in bfloat16."""
+"""A stack of LSTM layers, each one pass through time."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from unskew.kernels.call import call
+from unskew.kernels.formats import multiplied_in, source
 from unskew.kernels.library import load
 
 UNITS = 64
@@ -18,8 +19,8 @@ UNITS = 64
 def lstm(sequences: Tensor, layers: nn.LSTM) -> Tensor:
     """`layers(sequences)[0]`: every step's output of the last layer.
 
-    The kernels act where autocast multiplies in bfloat16 on the CPU; all else is left to
-    PyTorch.
+    The kernels act where PyTorch would multiply in bfloat16 or float32 on the CPU; all else is left
+    to PyTorch.
 
     Parameters
     ----------
@@ -30,25 +31,23 @@ def lstm(sequences: Tensor, layers: nn.LSTM) -> Tensor:
     -------
     (B, T, H), bfloat16 under autocast.
     """
-    if not _fits(sequences, layers):
+    dtype = multiplied_in(sequences)
+    if dtype is None or not _fits(sequences, layers, dtype):
         plain: Tensor = layers(sequences)[0]
         return plain
     outputs = sequences.transpose(0, 1)
     for layer in range(layers.num_layers):
         weights = [getattr(layers, f"{name}_l{layer}") for name in _PARAMETERS]
-        outputs = _Layer.apply(outputs, *weights, torch.is_grad_enabled())
+        outputs = _Layer.apply(outputs, *weights, dtype, torch.is_grad_enabled())
     return outputs.transpose(0, 1)
 
 
 _PARAMETERS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 
 
-def _fits(sequences: Tensor, layers: nn.LSTM) -> bool:
+def _fits(sequences: Tensor, layers: nn.LSTM, dtype: torch.dtype) -> bool:
     return (
-        sequences.device.type == "cpu"
-        and torch.is_autocast_enabled("cpu")
-        and torch.get_autocast_dtype("cpu") is torch.bfloat16
-        and layers.batch_first
+        layers.batch_first
         and sequences.shape[-1] == layers.input_size
         and layers.bias
         and not layers.bidirectional
@@ -56,7 +55,8 @@ def _fits(sequences: Tensor, layers: nn.LSTM) -> bool:
         and not layers.dropout
         and layers.input_size % 2 == 0
         and layers.hidden_size % UNITS == 0
-        and load("lstm").functions is not None
+        and layers.weight_ih_l0.dtype is torch.float32
+        and load(source("lstm", dtype)).functions is not None
     )
 
 
@@ -71,21 +71,22 @@ class _Layer(torch.autograd.Function):
         weight_hh: Tensor,
         bias_ih: Tensor,
         bias_hh: Tensor,
+        dtype: torch.dtype,
         keep: bool,
     ) -> Tensor:
         steps, batch, width = inputs.shape
         units = weight_hh.shape[1]
-        both = torch.empty(steps + 1, batch, width + units, dtype=torch.bfloat16)
+        both = torch.empty(steps + 1, batch, width + units, dtype=dtype)
         both[:steps, :, :width] = inputs
         both[0, :, width:] = 0
-        input_weights, hidden_weights = weight_ih.bfloat16(), weight_hh.bfloat16()
-        packed = torch.empty(4 * units * (width + units), dtype=torch.bfloat16)
-        sizes = c_int64(width), c_int64(units)
-        call("lstm", "pack_forward", input_weights, hidden_weights, packed, *sizes)
-        gates = torch.empty(steps, batch, 4, units, dtype=torch.bfloat16) if keep else None
+        input_weights, hidden_weights = weight_ih.to(dtype), weight_hh.to(dtype)
+        packed = torch.empty(4 * units * (width + units), dtype=dtype)
+        sizes, kernels = (c_int64(width), c_int64(units)), source("lstm", dtype)
+        call(kernels, "pack_forward", input_weights, hidden_weights, packed, *sizes)
+        gates = torch.empty(steps, batch, 4, units, dtype=dtype) if keep else None
         cells = torch.empty(steps if keep else 1, batch, units)
         call(
-            "lstm", "forward", both, packed, bias_ih + bias_hh, gates, cells,
+            kernels, "forward", both, packed, bias_ih + bias_hh, gates, cells,
             c_int64(steps), c_int64(batch), *sizes, torch.get_num_threads(),
         )  # fmt: skip
         if keep:
@@ -98,11 +99,11 @@ class _Layer(torch.autograd.Function):
         both, gates, cells, input_weights, hidden_weights = ctx.saved_tensors
         steps, batch, units = cells.shape
         width, parts = both.shape[2] - units, torch.get_num_threads()
-        packed = torch.empty(4 * units * units, dtype=torch.bfloat16)
-        call("lstm", "pack_backward", hidden_weights, packed, c_int64(units))
+        packed, kernels = gates.new_empty(4 * units * units), source("lstm", gates.dtype)
+        call(kernels, "pack_backward", hidden_weights, packed, c_int64(units))
         back, bias = torch.empty_like(gates), torch.zeros(parts, 4 * units)
         call(
-            "lstm", "backward", gates, cells, gradient.bfloat16().contiguous(), packed, back,
+            kernels, "backward", gates, cells, gradient.to(gates.dtype).contiguous(), packed, back,
             torch.empty(batch, units), bias, c_int64(steps), c_int64(batch), c_int64(units), parts,
         )  # fmt: skip
         back = back.view(steps * batch, 4 * units)
@@ -113,5 +114,5 @@ class _Layer(torch.autograd.Function):
         if ctx.needs_input_grad[0]:
             inputs = (back @ input_weights).view(steps, batch, width)
         return (
-            inputs, weights[:, :width].float(), weights[:, width:].float(), bias, bias, None
+            inputs, weights[:, :width].float(), weights[:, width:].float(), bias, bias, None, None
         )  # fmt: skip

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from unskew.kernels.batch_norm import at_prediction, fits, learns
 from unskew.kernels.call import call
+from unskew.kernels.formats import source
 from unskew.kernels.layout import channels_last, new_images, new_sums
 from unskew.kernels.library import load
 
@@ -21,8 +22,8 @@ def norm_relu_pool(
     """`relu(norm(images) + shortcut)`, or `max_pool2d(relu(norm(images)), 2)`, in either mode.
 
     In training mode the layer's running statistics move as PyTorch moves them. What the kernels
-    do not do (a dtype other than bfloat16, a pool of odd sides, a gradient in evaluation mode) is
-    left to PyTorch.
+    do not do (a dtype other than bfloat16 and float32, a pool of odd sides, a gradient in
+    evaluation mode) is left to PyTorch.
 
     Parameters
     ----------
@@ -55,9 +56,9 @@ def _fits(images: Tensor, norm: nn.BatchNorm2d, shortcut: Tensor | None, pool: b
     return (
         fits(images, norm, batch * height * width)
         and not (pool and (height % 2 or width % 2))
-        and (shortcut is None or (shortcut.dtype, shortcut.shape) == (torch.bfloat16, images.shape))
+        and (shortcut is None or (shortcut.dtype, shortcut.shape) == (images.dtype, images.shape))
         and not (shortcut is not None and not norm.training and learns(shortcut))
-        and load("norm_relu_pool").functions is not None
+        and load(source("norm_relu_pool", images.dtype)).functions is not None
     )
 
 
@@ -78,7 +79,7 @@ class _Training(torch.autograd.Function):
         channels, parts = images.shape[1], torch.get_num_threads()
         saved = torch.empty(4, channels)
         call(
-            "norm_relu_pool", "forward_training",
+            source("norm_relu_pool", images.dtype), "forward_training",
             images, shortcut, gamma, beta, norm.running_mean, norm.running_var,
             c_float(norm.momentum or 0.0), c_float(norm.eps), saved,
             new_sums(parts, channels), out, c_int64(rows), width, channels, parts,
@@ -97,7 +98,7 @@ class _Training(torch.autograd.Function):
         channels, parts = images.shape[1], torch.get_num_threads()
         back, gamma, beta = torch.empty_like(images), *torch.empty(2, channels)
         call(
-            "norm_relu_pool", "backward_training",
+            source("norm_relu_pool", images.dtype), "backward_training",
             images, gradient, out, saved, new_sums(parts, channels), torch.empty(2, channels),
             back, shortcut, gamma, beta, c_int64(rows), width, channels, parts,
         )  # fmt: skip
@@ -120,7 +121,7 @@ class _Affine(torch.autograd.Function):
         shortcut = None if shortcut is None else channels_last(shortcut)
         out, rows, width = _output(images, pool)
         call(
-            "norm_relu_pool", "forward",
+            source("norm_relu_pool", images.dtype), "forward",
             images, shortcut, slope, shift, out, c_int64(rows), width, images.shape[1],
             torch.get_num_threads(),
         )  # fmt: skip

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from unskew.kernels.batch_norm import at_prediction, fits
 from unskew.kernels.call import call
+from unskew.kernels.formats import source
 from unskew.kernels.layout import channels_last, new_images, new_sums
 from unskew.kernels.library import load
 
@@ -22,8 +23,8 @@ def pool_norm_gelu(images: Tensor, norm: nn.BatchNorm2d, pool: bool = False) -> 
     """`gelu(norm(max_pool2d(images, 2)))`, or `gelu(norm(images))`, in either mode.
 
     In training mode the layer's running statistics move as PyTorch moves them. What the kernels
-    do not do (a dtype other than bfloat16, a number of channels that is no multiple of `LANES`, a
-    gradient in evaluation mode) is left to PyTorch.
+    do not do (a dtype other than bfloat16 and float32, a number of channels that is no multiple of
+    `LANES`, a gradient in evaluation mode) is left to PyTorch.
 
     Parameters
     ----------
@@ -53,7 +54,7 @@ def _fits(images: Tensor, norm: nn.BatchNorm2d, pool: bool) -> bool:
     return (
         fits(images, norm, values)
         and norm.num_features % LANES == 0
-        and load("pool_norm_gelu").functions is not None
+        and load(source("pool_norm_gelu", images.dtype)).functions is not None
     )
 
 
@@ -69,7 +70,7 @@ class _Training(torch.autograd.Function):
         channels, parts = images.shape[1], torch.get_num_threads()
         saved = torch.empty(4, channels)
         call(
-            "pool_norm_gelu", "forward_training",
+            source("pool_norm_gelu", images.dtype), "forward_training",
             images, gamma, beta, norm.running_mean, norm.running_var,
             c_float(norm.momentum or 0.0), c_float(norm.eps), saved, new_sums(parts, channels),
             pooled, chosen, out, *_size(images), parts,
@@ -88,7 +89,7 @@ class _Training(torch.autograd.Function):
         channels, parts = pooled.shape[1], torch.get_num_threads()
         gamma, beta = torch.empty(2, channels)
         call(
-            "pool_norm_gelu", "backward_training",
+            source("pool_norm_gelu", pooled.dtype), "backward_training",
             pooled, chosen, gradient, saved, new_sums(parts, channels), torch.empty(2, channels),
             through, back, gamma, beta, *_size(back), parts,
         )  # fmt: skip
@@ -103,7 +104,7 @@ class _Affine(torch.autograd.Function):
         images = channels_last(images)
         out = _output(images, pool)
         call(
-            "pool_norm_gelu", "forward",
+            source("pool_norm_gelu", images.dtype), "forward",
             images, slope, shift, out, int(pool), *_size(images), torch.get_num_threads(),
         )  # fmt: skip
         ctx.mark_non_differentiable(out)

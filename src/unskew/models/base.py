@@ -28,7 +28,8 @@ class Network(nn.Module):
 
     Class attributes
     ----------------
-    kernels: names of the files of `unskew.kernels` that it uses; all are for bfloat16 on a CPU.
+    kernels: names of the files of `unskew.kernels` that it uses, in the folder of each number
+        format; all are for a CPU.
     """
 
     kernels: ClassVar[tuple[str, ...]] = ()

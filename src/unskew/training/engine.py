@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from unskew.kernels.formats import FOLDERS, source
 from unskew.kernels.library import load
 from unskew.models.base import Network
 
@@ -27,8 +28,9 @@ def _reason(network: Network, device: str, dtype: torch.dtype) -> str:
         return "the network has no kernels of its own"
     if torch.device(device).type != "cpu":
         return "the kernels are for the CPU"
-    if dtype is not torch.bfloat16:
-        return "the kernels are for bfloat16"
+    if dtype not in FOLDERS:
+        return "the kernels are for bfloat16 and float32"
     if reason := network.unfused():
         return reason
-    return next((reason for name in network.kernels if (reason := load(name).reason)), "")
+    libraries = (load(source(name, dtype)) for name in network.kernels)
+    return next((library.reason for library in libraries if library.reason), "")

@@ -16,7 +16,7 @@
  */
 #include <string.h>
 
-#include "batch_norm.h"
+#include "../batch_norm.h"
 #include "exponential.h"
 
 #define MAX_CHANNELS 1024

@@ -7,8 +7,8 @@
  * the backward twice; no mask or arg max is stored, both follow again from the input.
  *
  * Sums are taken in fp32 over blocks of rows and added up in double, in an order that depends on
- * the number of threads alone. Numbers are stored in bfloat16, the upper half of a float, and
- * computed in fp32.
+ * the number of threads alone. Who includes this says what a stored `number` is and gives `load` and
+ * `store`, to and from a float, in which all is computed.
  *
  * Shapes: x (rows, C); with pooling, rows = images * height * width and y, dy (images, height / 2,
  * width / 2, C), else y, dy as x; `width` is 0 without pooling. A shortcut is shaped as x, NULL if
@@ -23,29 +23,22 @@
 #define MAX_CHANNELS 1024
 #define BLOCK 64 /* rows summed in fp32 before they are added to the double sums */
 
-typedef uint16_t bf16;
-
-static inline float load(bf16 x) {
-    uint32_t bits = (uint32_t)x << 16;
-    float value;
-    memcpy(&value, &bits, 4);
-    return value;
-}
-static inline bf16 store(float value) { /* to nearest, ties to even */
-    uint32_t bits;
-    memcpy(&bits, &value, 4);
-    return (bf16)((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
-}
-
 /* Rows far apart in time have left the caches: call for them this many numbers ahead. */
 #define AHEAD 2048
+#define LINE (64 / (int)sizeof(number))
 #define PREFETCH(at, count)                                     \
-    for (int line = 0; line < (count); line += 32) __builtin_prefetch((at) + AHEAD + line)
+    for (int line = 0; line < (count); line += LINE) __builtin_prefetch((at) + AHEAD + line)
 #define SHARE(total, part, parts) ((int64_t)(total) * (part) / (parts))
+
+/* A NaN if one of them is: a comparison with it is false, which gives the second. */
+static inline float larger(float first, float second) {
+    float without = first > second ? first : second;
+    return first != first ? first : without;
+}
 
 /* sums[part][0][c] = sum of x - pivot, sums[part][1][c] = sum of (x - pivot)^2. The pivot is one
  * of the values, so that squares of large numbers do not cancel and a constant has no variance. */
-static void statistics(const bf16 *restrict x, const float *restrict pivot, double *sums,
+static void statistics(const number *restrict x, const float *restrict pivot, double *sums,
                        int64_t rows, int C, int parts) {
 #pragma omp parallel for num_threads(parts) schedule(static, 1)
     for (int part = 0; part < parts; part++) {
@@ -58,7 +51,7 @@ static void statistics(const bf16 *restrict x, const float *restrict pivot, doub
             memset(second, 0, sizeof(float) * C);
             int64_t last = row + BLOCK < end ? row + BLOCK : end;
             for (int64_t r = row; r < last; r++) {
-                const bf16 *restrict in = x + r * C;
+                const number *restrict in = x + r * C;
 #pragma omp simd
                 for (int c = 0; c < C; c++) {
                     float value = load(in[c]) - pivot[c];
@@ -76,8 +69,8 @@ static void statistics(const bf16 *restrict x, const float *restrict pivot, doub
 }
 
 /* y = relu(a x + b + shortcut), or relu(a x + b), pooled if `width` > 0. */
-void forward(const bf16 *restrict x, const bf16 *restrict shortcut, const float *restrict a,
-             const float *restrict b, bf16 *restrict y, int64_t rows, int width, int C,
+void forward(const number *restrict x, const number *restrict shortcut, const float *restrict a,
+             const float *restrict b, number *restrict y, int64_t rows, int width, int C,
              int parts) {
     if (shortcut) {
 #pragma omp parallel for num_threads(parts) schedule(static, 1)
@@ -107,16 +100,14 @@ void forward(const bf16 *restrict x, const bf16 *restrict shortcut, const float 
     for (int part = 0; part < parts; part++)
         for (int64_t p = SHARE(pairs, part, parts); p < SHARE(pairs, part + 1, parts); p++)
             for (int w = 0; w < half; w++) {
-                const bf16 *restrict up = x + (p * 2 * width + 2 * w) * C;
-                const bf16 *restrict down = up + (int64_t)width * C;
-                bf16 *out = y + (p * half + w) * C;
+                const number *restrict up = x + (p * 2 * width + 2 * w) * C;
+                const number *restrict down = up + (int64_t)width * C;
+                number *out = y + (p * half + w) * C;
 #pragma omp simd
                 for (int c = 0; c < C; c++) {
                     float z0 = load(up[c]) * a[c] + b[c], z1 = load(up[C + c]) * a[c] + b[c];
                     float z2 = load(down[c]) * a[c] + b[c], z3 = load(down[C + c]) * a[c] + b[c];
-                    /* A comparison with a NaN is false: it stays where it stands first. */
-                    float m = z0 > z1 || z0 != z0 ? z0 : z1, n = z2 > z3 || z2 != z2 ? z2 : z3;
-                    m = m > n || m != m ? m : n;
+                    float m = larger(larger(z0, z1), larger(z2, z3));
                     out[c] = store(m < 0 ? 0 : m);
                 }
             }
@@ -125,10 +116,10 @@ void forward(const bf16 *restrict x, const bf16 *restrict shortcut, const float 
 /* sums[part][0][c] = sum of g, sums[part][1][c] = sum of g (x - mean), where g is the gradient
  * that reaches the normalised value through pool and ReLU. With a shortcut, which is not kept, the
  * result y says what the ReLU let through, and `dshortcut` is filled with g; else both are NULL. */
-static void backward_sums(const bf16 *restrict x, const bf16 *restrict dy,
-                          const bf16 *restrict y, const float *restrict a,
+static void backward_sums(const number *restrict x, const number *restrict dy,
+                          const number *restrict y, const float *restrict a,
                           const float *restrict b, const float *restrict mean, double *sums,
-                          bf16 *restrict dshortcut, int64_t rows, int width, int C, int parts) {
+                          number *restrict dshortcut, int64_t rows, int width, int C, int parts) {
     int64_t units = width ? rows / width / 2 : rows;
     int half = width / 2;
 #pragma omp parallel for num_threads(parts) schedule(static, 1)
@@ -144,13 +135,13 @@ static void backward_sums(const bf16 *restrict x, const bf16 *restrict dy,
             int64_t last = u + block < end ? u + block : end;
             for (int64_t r = u; r < last; r++) {
                 if (y) {
-                    const bf16 *restrict in = x + r * C, *grad = dy + r * C, *out = y + r * C;
+                    const number *restrict in = x + r * C, *grad = dy + r * C, *out = y + r * C;
                     PREFETCH(in, C);
                     PREFETCH(grad, C);
                     PREFETCH(out, C);
 #pragma omp simd
                     for (int c = 0; c < C; c++) {
-                        bf16 passed = load(out[c]) > 0 ? grad[c] : 0;
+                        number passed = load(out[c]) > 0 ? grad[c] : 0;
                         dshortcut[r * C + c] = passed;
                         first[c] += load(passed);
                         second[c] += load(passed) * (load(in[c]) - mean[c]);
@@ -158,7 +149,7 @@ static void backward_sums(const bf16 *restrict x, const bf16 *restrict dy,
                     continue;
                 }
                 if (!width) {
-                    const bf16 *restrict in = x + r * C, *grad = dy + r * C;
+                    const number *restrict in = x + r * C, *grad = dy + r * C;
                     PREFETCH(in, C);
                     PREFETCH(grad, C);
 #pragma omp simd
@@ -171,9 +162,9 @@ static void backward_sums(const bf16 *restrict x, const bf16 *restrict dy,
                     continue;
                 }
                 for (int w = 0; w < half; w++) {
-                    const bf16 *restrict up = x + (r * 2 * width + 2 * w) * C;
-                    const bf16 *restrict down = up + (int64_t)width * C;
-                    const bf16 *restrict grad = dy + (r * half + w) * C;
+                    const number *restrict up = x + (r * 2 * width + 2 * w) * C;
+                    const number *restrict down = up + (int64_t)width * C;
+                    const number *restrict grad = dy + (r * half + w) * C;
                     PREFETCH(up, 2 * C);
                     PREFETCH(down, 2 * C);
 #pragma omp simd
@@ -201,9 +192,9 @@ static void backward_sums(const bf16 *restrict x, const bf16 *restrict dy,
 
 /* dx = a g - p - q x, with a = gamma * rstd and p, q from the sums: all of them per channel. With
  * `passed`, dy is g already. */
-static void backward(const bf16 *restrict x, const bf16 *restrict dy, int passed,
+static void backward(const number *restrict x, const number *restrict dy, int passed,
                      const float *restrict a, const float *restrict b, const float *restrict p,
-                     const float *restrict q, bf16 *restrict dx, int64_t rows, int width, int C,
+                     const float *restrict q, number *restrict dx, int64_t rows, int width, int C,
                      int parts) {
     int64_t units = width ? rows / width / 2 : rows;
     int half = width / 2;
@@ -212,8 +203,8 @@ static void backward(const bf16 *restrict x, const bf16 *restrict dy, int passed
         int64_t begin = SHARE(units, part, parts), end = SHARE(units, part + 1, parts);
         for (int64_t r = begin; r < end; r++) {
             if (!width) {
-                const bf16 *restrict in = x + r * C, *grad = dy + r * C;
-                bf16 *out = dx + r * C;
+                const number *restrict in = x + r * C, *grad = dy + r * C;
+                number *out = dx + r * C;
                 PREFETCH(in, C);
                 PREFETCH(grad, C);
                 if (passed) {
@@ -232,7 +223,7 @@ static void backward(const bf16 *restrict x, const bf16 *restrict dy, int passed
             }
             for (int w = 0; w < half; w++) {
                 int64_t at = (r * 2 * width + 2 * w) * C, below = at + (int64_t)width * C;
-                const bf16 *restrict grad = dy + (r * half + w) * C;
+                const number *restrict grad = dy + (r * half + w) * C;
                 PREFETCH(x + at, 2 * C);
                 PREFETCH(x + below, 2 * C);
 #pragma omp simd
@@ -244,7 +235,7 @@ static void backward(const bf16 *restrict x, const bf16 *restrict dy, int passed
                     float m = z0 > z1 ? z0 : z1, n = z2 > z3 ? z2 : z3;
                     m = m > n ? m : n;
                     /* The first of equal maxima takes the gradient, as in PyTorch. */
-                    float g = m > 0 ? a[c] * load(grad[c]) : 0;
+                    float slope = a[c] * load(grad[c]), g = m > 0 ? slope : 0;
                     float g0 = z0 == m ? g : 0; g = z0 == m ? 0 : g;
                     float g1 = z1 == m ? g : 0; g = z1 == m ? 0 : g;
                     float g2 = z2 == m ? g : 0; g = z2 == m ? 0 : g;
@@ -261,9 +252,9 @@ static void backward(const bf16 *restrict x, const bf16 *restrict dy, int passed
 /* Forward in training. saved: float (4, C), filled with a, b, mean and 1 / standard deviation,
  * where y = relu(a x + b); sums: room for double (parts, 2, C). The running statistics move by
  * `momentum`, the variance unbiased, as in PyTorch. */
-void forward_training(const bf16 *x, const bf16 *shortcut, const float *gamma, const float *beta,
+void forward_training(const number *x, const number *shortcut, const float *gamma, const float *beta,
                       float *running_mean, float *running_variance, float momentum, float epsilon,
-                      float *saved, double *sums, bf16 *y, int64_t rows, int width, int C,
+                      float *saved, double *sums, number *y, int64_t rows, int width, int C,
                       int parts) {
     float *a = saved, *b = saved + C, *mean = saved + 2 * C;
     for (int c = 0; c < C; c++) mean[c] = load(x[c]); /* the pivot, for now */
@@ -275,8 +266,8 @@ void forward_training(const bf16 *x, const bf16 *shortcut, const float *gamma, c
 
 /* Backward of forward_training: dx, and dgamma and dbeta, float (C); with a shortcut, of which y is
  * given, dshortcut. room: float (2, C). */
-void backward_training(const bf16 *x, const bf16 *dy, const bf16 *y, const float *saved,
-                       double *sums, float *room, bf16 *dx, bf16 *dshortcut, float *dgamma,
+void backward_training(const number *x, const number *dy, const number *y, const float *saved,
+                       double *sums, float *room, number *dx, number *dshortcut, float *dgamma,
                        float *dbeta, int64_t rows, int width, int C, int parts) {
     const float *a = saved, *b = saved + C, *mean = saved + 2 * C;
     float *p = room, *q = room + C;

@@ -1,0 +1,209 @@
+/* One LSTM layer over a batch of sequences, forward and backward through time, in float32
+ * (Hochreiter & Schmidhuber 1997 with the forget gate of Gers et al. 2000, as in PyTorch; gates in
+ * PyTorch's order i, f, g, o).
+ *
+ * Each step's gates are one product of [x_t, h_{t-1}] with [W_ih, W_hh]. Weights are packed so that
+ * the four gates of LANES units stand together: two panels, of i and f and of g and o. A tile of
+ * rows is multiplied with both and goes on to the new cell state. A row (one sequence) depends on no
+ * other, so threads share the rows out and need not wait for each other between steps.
+ *
+ * T steps, B rows, I inputs, H units (a multiple of PANEL), K = I + H.
+ *   xh     float (T + 1, B, K): x_t beside h_{t-1}; the forward writes the h's
+ *   gates  float (T, B, 4, H), activated;  cells float (T, B, H)
+ *   dgates float (T, B, 4, H), gradients before activation
+ */
+#include "exponential.h"
+#include "product.h"
+
+#define TILE(row, end) ((end) - (row) < ROWS ? (end) - (row) : ROWS)
+
+INLINE V logistic(V x) { return 1.0f / (1.0f + power_of_two(-1.44269504f * x)); }
+/* tanh x = 2 / (1 + exp(-2 x)) - 1. Near 0, where that cancels, the first terms of its series. */
+INLINE V hyperbolic(V x) {
+    V far = 2.0f / (1.0f + power_of_two(-2.88539008f * x)) - 1.0f, square = x * x;
+    V near = x + x * square * (-0.33333333f + square * (0.13333333f - square * 0.053968254f));
+    return select(square < splat(0.01f), near, far);
+}
+
+typedef struct {
+    float *xh;
+    const float *weights, *bias;
+    float *gates; /* NULL in prediction, where `cells` holds one step only */
+    float *cells;
+    int64_t T, B, I, H;
+} Forward;
+
+INLINE void forward_tile(const Forward *f, int64_t t, int64_t row, int64_t unit, int rows) {
+    int64_t K = f->I + f->H, B = f->B, H = f->H;
+    float gates[4][ROWS][LANES];
+    for (int half = 0; half < 2; half++) {
+        V sums[ROWS][2];
+        V low = load(f->bias + 2 * half * H + unit), high = load(f->bias + (2 * half + 1) * H + unit);
+        EACH_ROWS for (int r = 0; r < rows; r++) {
+            sums[r][0] = low;
+            sums[r][1] = high;
+        }
+        /* h is 0 before the first step. */
+        accumulate(sums, f->xh + (t * B + row) * K, K, 1,
+                   f->weights + (unit * 4 + half * PANEL) * K, t ? K : f->I, rows);
+        EACH_ROWS for (int r = 0; r < rows; r++) {
+            store(gates[2 * half][r], sums[r][0]);
+            store(gates[2 * half + 1][r], sums[r][1]);
+        }
+    }
+    const float *before = f->cells + (f->gates ? (t - 1) * B * H : 0);
+    float *now = f->cells + (f->gates ? t * B * H : 0);
+    for (int r = 0; r < rows; r++) {
+        int64_t at = (row + r) * H + unit;
+        V i = logistic(load(gates[0][r])), forget = logistic(load(gates[1][r]));
+        V g = hyperbolic(load(gates[2][r])), o = logistic(load(gates[3][r]));
+        V cell = i * g;
+        if (t) cell += forget * load(before + at);
+        store(now + at, cell);
+        store(f->xh + ((t + 1) * B + row + r) * K + f->I + unit, o * hyperbolic(cell));
+        if (!f->gates) continue;
+        float *kept = f->gates + ((t * B + row + r) * 4) * H + unit;
+        store(kept, i);
+        store(kept + H, forget);
+        store(kept + 2 * H, g);
+        store(kept + 3 * H, o);
+    }
+}
+
+#define DEFINE(rows)                                                                               \
+    static __attribute__((noinline)) void forward_##rows(const Forward *f, int64_t t, int64_t row, \
+                                                         int64_t unit) {                           \
+        forward_tile(f, t, row, unit, rows);                                                       \
+    }
+FOR_EACH_ROWS(DEFINE)
+#undef DEFINE
+#define DEFINE(rows) forward_##rows,
+typedef void (*ForwardTile)(const Forward *, int64_t, int64_t, int64_t);
+static const ForwardTile forward_tiles[ROWS] = {FOR_EACH_ROWS(DEFINE)};
+#undef DEFINE
+
+void forward(float *xh, const float *weights, const float *bias, float *gates, float *cells,
+             int64_t T, int64_t B, int64_t I, int64_t H, int parts) {
+    Forward f = {xh, weights, bias, gates, cells, T, B, I, H};
+#pragma omp parallel for num_threads(parts) schedule(static, 1)
+    for (int part = 0; part < parts; part++) {
+        int64_t begin = SHARE(B, part, parts), end = SHARE(B, part + 1, parts);
+        for (int64_t t = 0; t < T; t++)
+            for (int64_t unit = 0; unit < H; unit += LANES)
+                for (int64_t row = begin; row < end; row += ROWS)
+                    forward_tiles[TILE(row, end) - 1](&f, t, row, unit);
+    }
+}
+
+typedef struct {
+    const float *gates, *cells;
+    const float *dy; /* (T, B, H), gradients of the outputs */
+    const float *weights;
+    float *dgates;
+    float *dcells; /* (B, H), of the step at hand */
+    int64_t T, B, H;
+} Backward;
+
+INLINE void backward_tile(const Backward *b, float *dbias, int64_t t, int64_t row, int64_t unit,
+                          int rows) {
+    int64_t B = b->B, H = b->H;
+    V dh[ROWS][2];
+    EACH_ROWS for (int r = 0; r < rows; r++) {
+        const float *dy = b->dy + (t * B + row + r) * H + unit;
+        dh[r][0] = load(dy);
+        dh[r][1] = load(dy + LANES);
+    }
+    int last = t + 1 == b->T;
+    /* What is needed after the product comes from far apart in memory: call for it now. */
+    EACH_ROWS for (int r = 0; r < rows; r++) {
+        int64_t at = (t * B + row + r) * H + unit;
+        for (int line = 0; line < PANEL; line += 16) {
+            for (int gate = 0; gate < 4; gate++)
+                __builtin_prefetch(b->gates + at * 4 - unit * 3 + gate * H + line);
+            __builtin_prefetch(b->cells + at + line);
+            if (t) __builtin_prefetch(b->cells + at - B * H + line);
+        }
+    }
+    if (!last)
+        accumulate(dh, b->dgates + ((t + 1) * B + row) * 4 * H, 4 * H, 1,
+                   b->weights + unit * 4 * H, 4 * H, rows);
+    float slopes[ROWS][PANEL];
+    EACH_ROWS for (int r = 0; r < rows; r++) {
+        store(slopes[r], dh[r][0]);
+        store(slopes[r] + LANES, dh[r][1]);
+    }
+    for (int64_t column = 0; column < PANEL; column += LANES) {
+        V total[4] = {{0}};
+        for (int r = 0; r < rows; r++) {
+            int64_t at = (row + r) * H + unit + column;
+            const float *kept = b->gates + ((t * B + row + r) * 4) * H + unit + column;
+            V i = load(kept), f = load(kept + H), g = load(kept + 2 * H), o = load(kept + 3 * H);
+            V slope = load(slopes[r] + column), squashed = hyperbolic(load(b->cells + t * B * H + at));
+            V dcell = slope * o * (1.0f - squashed * squashed);
+            if (!last) dcell += load(b->dcells + at);
+            V before = t ? load(b->cells + (t - 1) * B * H + at) : (V){0};
+            store(b->dcells + at, dcell * f);
+            /* The logistic's slope is s (1 - s), that of tanh 1 - g^2. */
+            V d[4] = {dcell * g * (i - i * i), dcell * before * (f - f * f),
+                      dcell * i * (1.0f - g * g), slope * squashed * (o - o * o)};
+            float *out = b->dgates + ((t * B + row + r) * 4) * H + unit + column;
+            for (int gate = 0; gate < 4; gate++) {
+                store(out + gate * H, d[gate]);
+                total[gate] += d[gate];
+            }
+        }
+        for (int gate = 0; gate < 4; gate++) {
+            float *sum = dbias + gate * H + unit + column;
+            store(sum, load(sum) + total[gate]);
+        }
+    }
+}
+
+#define DEFINE(rows)                                                                              \
+    static __attribute__((noinline)) void backward_##rows(const Backward *b, float *dbias,        \
+                                                          int64_t t, int64_t row, int64_t unit) { \
+        backward_tile(b, dbias, t, row, unit, rows);                                              \
+    }
+FOR_EACH_ROWS(DEFINE)
+#undef DEFINE
+#define DEFINE(rows) backward_##rows,
+typedef void (*BackwardTile)(const Backward *, float *, int64_t, int64_t, int64_t);
+static const BackwardTile backward_tiles[ROWS] = {FOR_EACH_ROWS(DEFINE)};
+#undef DEFINE
+
+/* dbias: float (parts, 4, H), zero at first, to be added up. */
+void backward(const float *gates, const float *cells, const float *dy, const float *weights,
+              float *dgates, float *dcells, float *dbias, int64_t T, int64_t B, int64_t H,
+              int parts) {
+    Backward b = {gates, cells, dy, weights, dgates, dcells, T, B, H};
+#pragma omp parallel for num_threads(parts) schedule(static, 1)
+    for (int part = 0; part < parts; part++) {
+        int64_t begin = SHARE(B, part, parts), end = SHARE(B, part + 1, parts);
+        float *sums = dbias + part * 4 * H;
+        for (int64_t t = b.T - 1; t >= 0; t--)
+            for (int64_t unit = 0; unit < H; unit += PANEL)
+                for (int64_t row = begin; row < end; row += ROWS)
+                    backward_tiles[TILE(row, end) - 1](&b, sums, t, row, unit);
+    }
+}
+
+/* packed (H / LANES, 2, K, 2, LANES) from the weights W_ih (4 H, I) and W_hh (4 H, H). */
+void pack_forward(const float *input, const float *hidden, float *packed, int64_t I, int64_t H) {
+    int64_t K = I + H;
+    for (int64_t unit = 0; unit < H; unit++)
+        for (int64_t gate = 0; gate < 4; gate++) {
+            int64_t row = gate * H + unit;
+            float *to = packed + (unit / LANES * 4 * LANES + gate / 2 * PANEL) * K +
+                        gate % 2 * LANES + unit % LANES;
+            for (int64_t k = 0; k < I; k++) to[k * PANEL] = input[row * I + k];
+            for (int64_t k = 0; k < H; k++) to[(I + k) * PANEL] = hidden[row * H + k];
+        }
+}
+
+/* packed (H / PANEL, 4 H, PANEL) from W_hh (4 H, H). */
+void pack_backward(const float *hidden, float *packed, int64_t H) {
+    for (int64_t row = 0; row < 4 * H; row++)
+        for (int64_t unit = 0; unit < H; unit += PANEL)
+            for (int64_t lane = 0; lane < PANEL; lane++)
+                packed[unit * 4 * H + row * PANEL + lane] = hidden[row * H + unit + lane];
+}
