@@ -89,6 +89,7 @@ def recipe(network: str, remedy: str) -> Recipe:
         weight_decay=0.3,
         schedule="cosine",
         precision="float32",
+        kernels="off",  # they round otherwise on each processor
     )
 
 

@@ -44,6 +44,7 @@ def assert_trains_alike(fused, plain, x, norm, pool, exact=None):
     """Result, gradients and statistics of one pass in training mode."""
     wanted_x, wanted_norm, wanted = in_float64(plain, x, norm, pool)
     out = fused(x, norm, pool)
+    assert out.grad_fn.name() == "_TrainingBackward", "the kernels were not used"
     gradient = torch.randn(out.shape, generator=torch.Generator().manual_seed(2)).to(x.dtype)
     close, exact = CLOSE[x.dtype], exact or EXACT[x.dtype]
     out.backward(gradient)

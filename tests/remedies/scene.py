@@ -58,12 +58,18 @@ def make_batch(indices, facts: Facts, remedy: Remedy, copies=None) -> Batch:
 
 
 def rehearse(
-    remedy: Remedy, facts: Facts = FACTS, dtype: torch.dtype = torch.float32, decay: float = 1e-2
+    remedy: Remedy,
+    facts: Facts = FACTS,
+    dtype: torch.dtype = torch.float32,
+    decay: float = 1e-2,
+    weights: bool = True,
 ):
     """All that shows of a remedy in a run of one step an epoch: a flat float64 tensor.
 
     What is drawn, mixed, weighed and minimised in every epoch, the predictions and weights at
-    the end. `dtype` is that of autocast, `decay` the recipe's weight decay.
+    the end. `dtype` is that of autocast, `decay` the recipe's weight decay. Without `weights`,
+    which a remedy may have more or fewer of, what is left has one shape wherever as many images
+    are shown.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
@@ -92,7 +98,8 @@ def rehearse(
         held_out = replace(held_out, logits=logits, labels=everything.labels)
     adjustment = remedy.adjustment(facts, held_out)
     seen.append(logits if adjustment is None else adjustment(logits))
-    seen += [parameter.detach() for parameter in network.parameters()]
+    if weights:
+        seen += [parameter.detach() for parameter in network.parameters()]
     return torch.cat([part.double().flatten() for part in seen])
 
 

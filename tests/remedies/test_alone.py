@@ -106,6 +106,7 @@ def test_what_counts_no_images_is_refused(counts):
         (torch.zeros(10, 4), torch.zeros(10), r"held_out logits must be \(N, 3\)"),
         (torch.zeros(10, 3), torch.full((10,), 3), "must be 0 to 2: one of them names no class"),
         (torch.zeros(10, 3), torch.full((10,), -1), "must be 0 to 2"),
+        (torch.zeros(10, 3), torch.full((10,), 0.5), "must be 0 to 2"),
     ],
 )
 def test_held_out_images_that_do_not_fit_are_refused(logits, labels, words):
@@ -121,6 +122,14 @@ def test_logits_of_a_network_that_still_trains_are_adjusted():
         wanted = unskew.adjust_logits(remedy, logits.detach(), COUNTS)
         found = unskew.adjust_logits(remedy, logits.detach().requires_grad_(), COUNTS)
         assert torch.equal(found, wanted)
+
+
+@pytest.mark.parametrize(
+    "labels", [[0, 1, -1], [0.0, 0.5], [0, float("nan")], ["cat", "dog"], [[0, 1]]]
+)
+def test_what_are_no_labels_are_refused(labels):
+    with pytest.raises(UserError, match="labels must be classes, whole numbers"):
+        unskew.RemedySampler("oversample", labels)
 
 
 def test_a_sampler_serves_a_data_loader():

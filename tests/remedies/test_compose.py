@@ -61,6 +61,8 @@ def test_what_any_part_needs_the_whole_needs():
     whole = compose([Doubles(), Marks()])
     assert (whole.views, whole.held_out, whole.corrects_prior) == (2, 0.25, False)
     assert make_remedy("focal+inverse_frequency").corrects_prior
+    assert make_remedy("focal+weight_decay_by_layer").divides_decay
+    assert not make_remedy("focal+mixup").divides_decay
 
 
 def test_adjustments_follow_one_another_each_on_what_the_last_has_left():
@@ -99,6 +101,10 @@ def test_adjustments_may_be_fitted_on_labelled_images_of_the_adjusted_logits():
         ("ldam+glmc", "'ldam' and 'glmc' both replace the loss"),
         ("ldam+tau_normalised", "no say in the cosines of 'ldam'"),
         ("max_norm+ldam", "'max_norm' changes the lengths"),
+        ("max_norm+l2_normalised", "'max_norm' acts by .* 'l2_normalised' makes them all the same"),
+        ("l2_normalised+tau_normalised", "'tau_normalised' acts by the lengths"),
+        ("l2_normalised+weight_balancing", "'weight_balancing' acts by the lengths"),
+        ("imbalanced_sam+seql", "class by class, and the objective of 'seql' is of all classes"),
     ],
 )
 def test_what_cannot_go_together_is_refused_with_the_reason(spec, words):

@@ -57,6 +57,12 @@ def test_names_are_joined_in_their_order_with_their_own_options():
             "shape = 'round', but it must be one of 'concave', 'linear', 'convex'",
         ),
         ("cost_sensitive", {"cost_sensitive": {"costs": [1, -2]}}, r"costs = \(1, -2\)"),
+        (
+            "cost_sensitive",
+            {"cost_sensitive": {"costs": ["a"]}},
+            r"\('a',\).* must be numbers that",
+        ),
+        ("cost_sensitive", {"cost_sensitive": {"costs": [1, True]}}, r"costs = \(1, True\)"),
     ],
 )
 def test_bad_requests_are_one_clear_sentence(spec, options, words):
@@ -91,6 +97,17 @@ def test_a_remedy_of_ones_own_is_registered_by_being_defined():
     assert description("mine") == "A remedy of my own."
     with pytest.raises(UserError, match=r"strength = 4.0, but it must be at most 3"):
         Mine(strength=4.0)
+
+
+def test_a_tuple_of_ones_own_may_hold_words():
+    @dataclass(frozen=True)
+    class Worded(Remedy):
+        parts: tuple[str, ...] = ("head", "tail")
+        sides: tuple[str, ...] = option((), one_of=("left", "right"))
+
+    assert Worded(parts=("tail",), sides=("left",)).parts == ("tail",)
+    with pytest.raises(UserError, match="sides"):
+        Worded(sides=("top",))
 
 
 def test_a_remedy_may_check_more_than_ranges():

@@ -23,6 +23,12 @@ def test_a_run_uses_the_kernels_that_could_be_built(splits, model, precision):
     assert (trainer.kernels == "fused") is built
 
 
+def test_a_recipe_may_do_without(splits):
+    trainer = Trainer(Recipe(precision="float32", kernels="off"), splits)
+    assert not trainer.state.network.fused
+    assert trainer.kernels == "plain: the recipe does without kernels"
+
+
 def test_another_format_has_no_kernels():
     assert "bfloat16 and float32" in use_kernels(build("cnn", 4, 16), "cpu", torch.float16)
 

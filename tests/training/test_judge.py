@@ -65,6 +65,14 @@ def test_what_follows_training_is_done_once(splits):
     assert torch.equal(trainer.judge(), trainer.judge())
 
 
+def test_what_follows_training_is_not_done_again_after_it_was_saved(splits):
+    trainer, again = (Trainer(RECIPE.with_(remedy="tau_normalised"), splits) for _ in range(2))
+    trainer.fit()
+    judged = trainer.judge()
+    again.restore(trainer.save())
+    assert torch.equal(again.judge(), judged)
+
+
 def test_no_look_outlives_the_weights_it_was_of(splits):
     trainer = Trainer(RECIPE, splits)
     for _ in trainer.epoch():

@@ -17,7 +17,8 @@ WAITING = {"oversample_augmented"}
 def test_no_step_waits_for_the_device(splits, remedy):
     skew = StepSkew(classes=(0, 1), keep=0.5)
     # Late epochs and second stages as well: what is deferred begins there.
-    trainer = Trainer(Recipe(remedy=remedy, batch_size=10, epochs=5, skew=skew), splits, "cuda")
+    recipe = Recipe(remedy=remedy, batch_size=10, epochs=5, skew=skew, weight_decay=1e-3)
+    trainer = Trainer(recipe, splits, "cuda")
     while not trainer.finished:
         steps = trainer.epoch()
         next(steps)  # the first one draws the epoch, compiles and allocates

@@ -38,6 +38,14 @@ def test_views_are_averaged(batches):
     torch.testing.assert_close(logits(batches, "flip_translate"), (flipped + moved) / 2)
 
 
+def test_the_network_is_left_as_it_was_found(batches):
+    network = nn.Sequential(Corner(), nn.Identity())
+    network.eval()
+    network[1].train()  # as in a stage that trains the classifier alone
+    predict_logits(network, batches, torch.float32)
+    assert [module.training for module in network.modules()] == [False, False, True]
+
+
 @pytest.mark.parametrize("views", ["one", "flip", "flip_translate"])
 def test_the_batch_size_changes_nothing(batches, views):
     assert torch.equal(logits(batches, views), logits(batches, views, batch_size=4))

@@ -42,13 +42,15 @@ def test_every_field_changes_the_digest():
         "max_steps": 3, "batch_size": 50, "optimizer": "adamw", "learning_rate": 0.1,
         "momentum": 0.5, "nesterov": True, "weight_decay": 0.1, "decay": "weights",
         "schedule": "cosine", "warmup_epochs": 1, "milestones": (2,), "drop": 0.5,
-        "label_smoothing": 0.1, "precision": "float32", "seed": 1, "alternate_flips": True,
+        "label_smoothing": 0.1, "precision": "float32", "kernels": "off", "seed": 1,
+        "alternate_flips": True,
         "drop_last": True, "filter_learning_rate": 0.1, "filter_momentum": 0.5,
         "bias_learning_rate": 0.1, "stem_epochs": 2, "decoupled_decay": True, "rise": 0.1,
         "rise_from": 0.1, "fall_to": 0.1, "test_views": "flip",
     }  # fmt: skip
     needs = {
         "milestones": {"schedule": "step", "milestones": (3,)},
+        "drop": {"schedule": "step", "milestones": (3,)},
         "filter_learning_rate": {"optimizer": "muon"},
         "filter_momentum": {"optimizer": "muon"},
         "rise": {"schedule": "triangle"},
@@ -92,6 +94,9 @@ def test_run_id_is_readable_and_safe_as_a_folder_name():
         ({"schedule": "zigzag"}, "schedule = 'zigzag'"),
         ({"milestones": [2]}, "milestones only act"),
         ({"schedule": "step"}, "needs milestones"),
+        ({"schedule": "step", "milestones": [0, 3]}, "choose 1 or more"),
+        ({"schedule": "step", "milestones": [-3]}, "milestones = .-3.: "),
+        ({"drop": 0.5}, "drop only acts with schedule = 'step'"),
         ({"nesterov": True, "momentum": 0}, "nesterov only acts"),
         ({"nesterov": True, "optimizer": "adamw"}, "nesterov only acts"),
         ({"filter_learning_rate": 0.1}, "filter_learning_rate only acts"),
@@ -110,6 +115,10 @@ def test_bad_values_are_one_sentence_that_names_field_and_value(fields, words):
     with pytest.raises(UserError, match=words) as error:
         make_recipe(fields)
     assert "\n" not in str(error.value)
+
+
+def test_a_milestone_beyond_the_last_epoch_is_let_be():
+    assert Recipe(schedule="step", milestones=(82, 123), epochs=1).epochs == 1
 
 
 def test_a_recipe_file_that_is_no_toml_is_named(tmp_path):

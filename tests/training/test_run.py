@@ -66,13 +66,40 @@ def test_a_disk_that_is_full_at_the_end_leaves_the_checkpoint(splits, tmp_path, 
 def test_a_checkpoint_of_another_network_is_named(splits, tmp_path):
     stopped(RECIPE, splits, tmp_path / "run")
     path = tmp_path / "run" / "checkpoint.safetensors"
+    tensors, rest = load_state(path)
+    del rest["run"]  # which older versions did not write
+    save_state((tensors, rest), path)
     with pytest.raises(UserError, match=r"checkpoint\.safetensors is damaged: delete it"):
         execute(RECIPE.with_(model="lstm"), splits, tmp_path / "run")
-    tensors, rest = load_state(path)
     rest["position"]["unheard"] = 1
     save_state((tensors, rest), path)
     with pytest.raises(UserError, match=r"checkpoint\.safetensors is damaged"):
         execute(RECIPE, splits, tmp_path / "run")
+
+
+@either
+def test_a_checkpoint_of_another_seed_is_not_gone_on_from(splits, tmp_path, run):
+    folder = tmp_path / "run"
+    stopped(RECIPE, splits, folder)
+    (folder / "recipe.toml").write_text(RECIPE.to_toml())
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    with pytest.raises(UserError, match=rf"holds the run '{RECIPE.run_id}': name another folder"):
+        run(RECIPE.with_(seed=1), splits, folder)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    (outcome,) = run(RECIPE, splits, folder)
+    assert outcome.outcome == FINISHED
+
+
+def test_a_checkpoint_that_does_not_say_whose_it_is_is_gone_on_from(splits, tmp_path):
+    stopped(RECIPE, splits, tmp_path / "run")
+    path = tmp_path / "run" / "checkpoint.safetensors"
+    tensors, rest = load_state(path)
+    older = {key: value for key, value in rest.items() if key not in ("run", "ended")}
+    save_state((tensors, older), path)
+    execute(RECIPE, splits, tmp_path / "run")
+    execute(RECIPE, splits, tmp_path / "whole")
+    for name in ("model.safetensors", "losses.csv"):
+        assert (tmp_path / "run" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
 
 @either

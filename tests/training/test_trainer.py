@@ -101,6 +101,27 @@ def test_training_leaves_the_callers_generator_alone(splits):
     assert torch.equal(before, torch.get_rng_state())
 
 
+def test_no_generator_of_a_gpu_is_seeded(splits, monkeypatch):
+    """Nobody would put it back; and new weights would depend on the device."""
+
+    def fail(seed):
+        raise AssertionError("torch.manual_seed seeds every GPU")
+
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", fail)
+    trained(SMALL.with_(remedy="crt"), splits)
+
+
+@pytest.mark.gpu
+def test_a_second_stage_begins_with_the_same_weights_on_any_device(splits):
+    drawn = []
+    for device in ("cpu", "cuda"):
+        trainer = Trainer(SMALL.with_(remedy="crt"), splits, device)
+        list(trainer.epoch())
+        assert trainer.state.position.stage == 1
+        drawn.append(trainer.state.network.classifier.weight.detach().cpu())
+    assert torch.equal(*drawn)
+
+
 def test_events_tell_the_story(splits):
     events = []
     Trainer(SMALL, splits).fit(events.append)

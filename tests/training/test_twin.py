@@ -1,6 +1,9 @@
 """Runs whose training another run has already done."""
 
+import pytest
+
 from unskew.data.skew import StepSkew
+from unskew.errors import UserError
 from unskew.training.history import History
 from unskew.training.recipe import Recipe
 from unskew.training.run import DIVERGED, execute, load_evaluation
@@ -50,6 +53,16 @@ def test_a_twin_that_is_not_over_is_not_waited_for(splits, tmp_path):
     outcome = execute(recipe, splits, tmp_path / "own", twin=tmp_path / "nothing here")
     assert outcome.trained_by == ""
     assert len(History.load(tmp_path / "own").epochs) == 2
+
+
+def test_what_is_no_twin_is_not_taken_over(splits, tmp_path):
+    execute(SKEWED.with_(seed=1), splits, tmp_path / "other")
+    recipe = SKEWED.with_(remedy="posthoc_em")
+    with pytest.raises(UserError, match=rf"other holds the run .* that of '{SKEWED.run_id}'"):
+        execute(recipe, splits, tmp_path / "own", twin=tmp_path / "other")
+    with pytest.raises(UserError, match="has a training of its own: leave twin out"):
+        execute(SKEWED, splits, tmp_path / "own", twin=tmp_path / "other")
+    assert not (tmp_path / "own").exists()
 
 
 def test_a_diverged_twin_has_diverged_for_both(splits, tmp_path):

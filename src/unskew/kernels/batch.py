@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from unskew.kernels.call import call
+from unskew.kernels.layout import new_floats
 from unskew.kernels.library import load
 
 WIDEST = 4096  # of batch.c
@@ -49,7 +50,7 @@ def batch(
     float32 (B, 3, H, W), channels last in memory.
     """
     _, height, width, _ = pixels.shape
-    out = torch.empty(len(rows), height, width, 3)
+    out = new_floats(len(rows), height, width, 3)
     call(
         "batch", "batch", pixels, rows.contiguous(), _contiguous(flips), _contiguous(shifts),
         mean.repeat(width), scale.repeat(width), out, c_int64(len(rows)), c_int64(height),

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from unskew.kernels.formats import FOLDERS
 
-MAX_CHANNELS = 1024  # of norm_relu_pool.c and pool_norm_gelu.c
+MAX_CHANNELS = 1024  # of norm_relu_pool.h and pool_norm_gelu.c
 
 
 def fits(images: Tensor, norm: nn.BatchNorm2d, values: int) -> bool:
@@ -24,6 +24,7 @@ def fits(images: Tensor, norm: nn.BatchNorm2d, values: int) -> bool:
         and images.shape[1] == norm.num_features <= MAX_CHANNELS
         and norm.affine
         and norm.weight.dtype is torch.float32
+        and norm.weight.device == images.device
         and norm.track_running_stats
         and norm.momentum is not None
         and (values > 1 if norm.training else not learns(images, norm.weight, norm.bias))

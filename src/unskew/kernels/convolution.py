@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from unskew.kernels.call import call
 from unskew.kernels.formats import multiplied_in, source
-from unskew.kernels.layout import channels_last
+from unskew.kernels.layout import channels_last, new_floats, new_images
 from unskew.kernels.library import load
 
 
@@ -82,7 +82,9 @@ def _fits(images: Tensor, convolution: nn.Conv2d, dtype: torch.dtype) -> bool:
     return (
         load(source("winograd", dtype)).functions is not None
         and load(source("winograd_gradient", dtype)).functions is not None
+        and images.dim() == 4
         and images.shape[1] == convolution.in_channels
+        and min(images.shape[2:]) > 0
         and convolution.kernel_size == (3, 3)
         and convolution.stride == (1, 1)
         and convolution.padding in ((1, 1), "same")
@@ -91,6 +93,7 @@ def _fits(images: Tensor, convolution: nn.Conv2d, dtype: torch.dtype) -> bool:
         and convolution.groups == 1
         and convolution.bias is None
         and convolution.weight.dtype is torch.float32
+        and convolution.weight.device == images.device
         and -convolution.in_channels % channels_at_once(dtype) * 3 <= convolution.in_channels
         and convolution.out_channels % channels_at_once(dtype) == 0
     )
@@ -110,7 +113,7 @@ class _Convolution(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, images: Tensor, weight: Tensor, dtype: torch.dtype, keep: bool) -> Tensor:
         images, form = channels_last(images.to(dtype)), _FORMS[dtype]
-        forward, room = torch.empty(2, form.places * weight[:, :, 0, 0].numel(), dtype=dtype)
+        forward, room = images.new_empty(2, form.places * weight[:, :, 0, 0].numel())
         backward = torch.empty_like(room) if keep and ctx.needs_input_grad[0] else None
         call(
             source("winograd", dtype), "transform_filters", channels_last(weight), room,
@@ -134,8 +137,8 @@ class _Convolution(torch.autograd.Function):
 def _products(images: Tensor, filters: Tensor, outgoing: int) -> Tensor:
     """Images convolved with transformed filters."""
     batch, incoming, height, width = images.shape
-    form, size = _FORMS[images.dtype], (batch, outgoing, height, width)
-    out = torch.empty(size, dtype=form.dtype, memory_format=torch.channels_last)
+    form = _FORMS[images.dtype]
+    out = new_images(images, height, width, outgoing)
     room, parts = _room(form, images, incoming, outgoing), torch.get_num_threads()
     call(
         source("winograd", form.dtype), "convolve", images, filters, _bytes(parts * room),
@@ -149,8 +152,8 @@ def _filter_gradient(images: Tensor, gradient: Tensor) -> Tensor:
     batch, incoming, height, width = images.shape
     outgoing, form = gradient.shape[1], _FORMS[images.dtype]
     room, parts = _room(form, images, incoming, outgoing), torch.get_num_threads()
-    sums = torch.empty(parts, form.places, outgoing, incoming)
-    out = torch.empty(outgoing, incoming, 3, 3).to(memory_format=torch.channels_last)
+    sums = new_floats(parts, form.places, outgoing, incoming)
+    out = channels_last(new_floats(outgoing, incoming, 3, 3))
     call(
         source("winograd_gradient", form.dtype), "filter_gradient", images, gradient,
         _bytes(parts * room), c_int64(room), sums, out,
@@ -172,4 +175,4 @@ def _room(form: _Form, images: Tensor, incoming: int, outgoing: int) -> int:
 
 
 def _bytes(count: int) -> Tensor:
-    return torch.empty(count, dtype=torch.uint8)
+    return torch.empty(count, dtype=torch.uint8, device="cpu")

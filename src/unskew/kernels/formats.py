@@ -17,9 +17,10 @@ def multiplied_in(tensor: Tensor) -> torch.dtype | None:
     """
     if tensor.device.type != "cpu":
         return None
-    if torch.is_autocast_enabled("cpu"):
-        return torch.bfloat16 if torch.get_autocast_dtype("cpu") is torch.bfloat16 else None
-    return torch.float32 if tensor.dtype is torch.float32 else None
+    if not torch.is_autocast_enabled("cpu"):
+        return torch.float32 if tensor.dtype is torch.float32 else None
+    wanted = torch.get_autocast_dtype("cpu")
+    return wanted if wanted is torch.bfloat16 and tensor.dtype in FOLDERS else None
 
 
 def source(name: str, dtype: torch.dtype) -> str:

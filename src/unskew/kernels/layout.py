@@ -11,12 +11,19 @@ def channels_last(images: Tensor) -> Tensor:
     return images.contiguous(memory_format=torch.channels_last)
 
 
-def new_images(like: Tensor, height: int, width: int) -> Tensor:
-    """Room for as many images of another size, of the same dtype and channels, channels last."""
-    size = (*like.shape[:2], height, width)
-    return torch.empty(size, dtype=like.dtype, memory_format=torch.channels_last)
+def new_floats(*size: int) -> Tensor:
+    """Room for numbers that kernels read or write as C's float, whatever PyTorch's defaults are."""
+    return torch.empty(size, dtype=torch.float32, device="cpu")
+
+
+def new_images(like: Tensor, height: int, width: int, channels: int | None = None) -> Tensor:
+    """Room for as many images of another size, of the same dtype, and channels if none are given;
+    channels last.
+    """
+    size = (like.shape[0], like.shape[1] if channels is None else channels, height, width)
+    return torch.empty(size, dtype=like.dtype, device="cpu", memory_format=torch.channels_last)
 
 
 def new_sums(parts: int, channels: int) -> Tensor:
     """Room for two sums a channel of each thread's share."""
-    return torch.empty(parts, 2, channels, dtype=torch.float64)
+    return torch.empty(parts, 2, channels, dtype=torch.float64, device="cpu")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import hashlib
+import itertools
 import os
 import platform
 import shutil
@@ -18,9 +19,10 @@ import platformdirs
 SOURCES = Path(__file__).parent
 # No -ffast-math: a NaN must stay one, or a diverged run would go unnoticed. But nobody asks whether
 # a comparison with one trapped; that it might keeps compilers from vectorising what chooses.
-FLAGS = (
-    "-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-fPIC", "-shared", "-fopenmp",
-)  # fmt: skip
+FLAGS = ("-O3", "-fno-math-errno", "-fno-trapping-math", "-fPIC", "-shared")
+MACHINE = (("-march=native", "-fopenmp"), ("-march=native",), ("-mcpu=native",))
+"""What compilers may not take, the best first: Apple's has no OpenMP, and its older releases no
+-march for their own processors. Without OpenMP a kernel uses one thread."""
 SECONDS = 120
 """After which a compiler that has not ended is given up."""
 
@@ -76,7 +78,13 @@ def _opened(name: str, compiler: str) -> ctypes.CDLL:
 def _built(name: str, compiler: str) -> Path:
     """Path of the shared object, named by all that its content depends on."""
     sources = sorted(path for path in SOURCES.rglob("*") if path.suffix in (".c", ".h"))
-    parts = [compiler, *FLAGS, _processor(), *(path.read_text("utf-8") for path in sources)]
+    parts = [
+        compiler,
+        *FLAGS,
+        *itertools.chain(*MACHINE),
+        _processor(),
+        *(path.read_text("utf-8") for path in sources),
+    ]
     digest = hashlib.blake2b("\0".join(parts).encode(), digest_size=8).hexdigest()
     cache = os.environ.get("UNSKEW_CACHE") or platformdirs.user_cache_dir("unskew")
     folder = Path(cache) / "kernels"
@@ -87,16 +95,29 @@ def _built(name: str, compiler: str) -> Path:
     # Several processes may build at once: each into a file of its own, renamed when whole.
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         made = Path(scratch) / built.name
-        subprocess.run(
-            [compiler, *FLAGS, str(SOURCES / f"{name}.c"), "-o", str(made), "-lm"],
-            check=True,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=SECONDS,
-        )
+        _compile(compiler, SOURCES / f"{name}.c", made)
         made.replace(built)
     return built
+
+
+def _compile(compiler: str, source: Path, made: Path) -> None:
+    """Raises what the compiler said to the best options, where it takes none of them."""
+    said: list[subprocess.CalledProcessError] = []
+    for machine in MACHINE:
+        command = [compiler, *FLAGS, *machine, str(source), "-o", str(made), "-lm"]
+        try:
+            subprocess.run(
+                command,
+                check=True,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=SECONDS,
+            )
+            return
+        except subprocess.CalledProcessError as error:
+            said.append(error)
+    raise said[0]
 
 
 def _processor() -> str:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from unskew.kernels.call import call
 from unskew.kernels.formats import multiplied_in, source
+from unskew.kernels.layout import new_floats
 from unskew.kernels.library import load
 
 UNITS = 64
@@ -47,7 +48,9 @@ _PARAMETERS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 
 def _fits(sequences: Tensor, layers: nn.LSTM, dtype: torch.dtype) -> bool:
     return (
-        layers.batch_first
+        sequences.dim() == 3
+        and sequences.shape[1] > 0
+        and layers.batch_first
         and sequences.shape[-1] == layers.input_size
         and layers.bias
         and not layers.bidirectional
@@ -56,6 +59,7 @@ def _fits(sequences: Tensor, layers: nn.LSTM, dtype: torch.dtype) -> bool:
         and layers.input_size % 2 == 0
         and layers.hidden_size % UNITS == 0
         and layers.weight_ih_l0.dtype is torch.float32
+        and layers.weight_ih_l0.device == sequences.device
         and load(source("lstm", dtype)).functions is not None
     )
 
@@ -79,12 +83,14 @@ class _Layer(torch.autograd.Function):
         both = torch.empty(steps + 1, batch, width + units, dtype=dtype)
         both[:steps, :, :width] = inputs
         both[0, :, width:] = 0
-        input_weights, hidden_weights = weight_ih.to(dtype), weight_hh.to(dtype)
+        input_weights, hidden_weights = (
+            weight.to(dtype).contiguous() for weight in (weight_ih, weight_hh)
+        )
         packed = torch.empty(4 * units * (width + units), dtype=dtype)
         sizes, kernels = (c_int64(width), c_int64(units)), source("lstm", dtype)
         call(kernels, "pack_forward", input_weights, hidden_weights, packed, *sizes)
         gates = torch.empty(steps, batch, 4, units, dtype=dtype) if keep else None
-        cells = torch.empty(steps if keep else 1, batch, units)
+        cells = new_floats(steps if keep else 1, batch, units)
         call(
             kernels, "forward", both, packed, bias_ih + bias_hh, gates, cells,
             c_int64(steps), c_int64(batch), *sizes, torch.get_num_threads(),
@@ -101,10 +107,10 @@ class _Layer(torch.autograd.Function):
         width, parts = both.shape[2] - units, torch.get_num_threads()
         packed, kernels = gates.new_empty(4 * units * units), source("lstm", gates.dtype)
         call(kernels, "pack_backward", hidden_weights, packed, c_int64(units))
-        back, bias = torch.empty_like(gates), torch.zeros(parts, 4 * units)
+        back, bias = torch.empty_like(gates), new_floats(parts, 4 * units).zero_()
         call(
             kernels, "backward", gates, cells, gradient.to(gates.dtype).contiguous(), packed, back,
-            torch.empty(batch, units), bias, c_int64(steps), c_int64(batch), c_int64(units), parts,
+            new_floats(batch, units), bias, c_int64(steps), c_int64(batch), c_int64(units), parts,
         )  # fmt: skip
         back = back.view(steps * batch, 4 * units)
         # Both weights' gradients are one product, over all steps and rows at once.

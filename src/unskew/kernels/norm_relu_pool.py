@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from unskew.kernels.batch_norm import at_prediction, fits, learns
 from unskew.kernels.call import call
 from unskew.kernels.formats import source
-from unskew.kernels.layout import channels_last, new_images, new_sums
+from unskew.kernels.layout import channels_last, new_floats, new_images, new_sums
 from unskew.kernels.library import load
 
 
@@ -77,7 +77,7 @@ class _Training(torch.autograd.Function):
         shortcut = None if shortcut is None else channels_last(shortcut)
         out, rows, width = _output(images, pool)
         channels, parts = images.shape[1], torch.get_num_threads()
-        saved = torch.empty(4, channels)
+        saved = new_floats(4, channels)
         call(
             source("norm_relu_pool", images.dtype), "forward_training",
             images, shortcut, gamma, beta, norm.running_mean, norm.running_var,
@@ -96,10 +96,10 @@ class _Training(torch.autograd.Function):
         gradient = channels_last(gradient)
         shortcut = None if out is None else torch.empty_like(images)
         channels, parts = images.shape[1], torch.get_num_threads()
-        back, gamma, beta = torch.empty_like(images), *torch.empty(2, channels)
+        back, gamma, beta = torch.empty_like(images), *new_floats(2, channels)
         call(
             source("norm_relu_pool", images.dtype), "backward_training",
-            images, gradient, out, saved, new_sums(parts, channels), torch.empty(2, channels),
+            images, gradient, out, saved, new_sums(parts, channels), new_floats(2, channels),
             back, shortcut, gamma, beta, c_int64(rows), width, channels, parts,
         )  # fmt: skip
         return back, shortcut, gamma, beta, None, None

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from unskew.kernels.batch_norm import at_prediction, fits
 from unskew.kernels.call import call
 from unskew.kernels.formats import source
-from unskew.kernels.layout import channels_last, new_images, new_sums
+from unskew.kernels.layout import channels_last, new_floats, new_images, new_sums
 from unskew.kernels.library import load
 
 LANES = 16
@@ -68,7 +68,7 @@ class _Training(torch.autograd.Function):
         pooled = torch.empty_like(out) if pool else None
         chosen = torch.empty_like(out, dtype=torch.uint8) if pool else None
         channels, parts = images.shape[1], torch.get_num_threads()
-        saved = torch.empty(4, channels)
+        saved = new_floats(4, channels)
         call(
             source("pool_norm_gelu", images.dtype), "forward_training",
             images, gamma, beta, norm.running_mean, norm.running_var,
@@ -87,10 +87,10 @@ class _Training(torch.autograd.Function):
         back = new_images(pooled, ctx.height, ctx.width)
         through = back if chosen is None else torch.empty_like(pooled)
         channels, parts = pooled.shape[1], torch.get_num_threads()
-        gamma, beta = torch.empty(2, channels)
+        gamma, beta = new_floats(2, channels)
         call(
             source("pool_norm_gelu", pooled.dtype), "backward_training",
-            pooled, chosen, gradient, saved, new_sums(parts, channels), torch.empty(2, channels),
+            pooled, chosen, gradient, saved, new_sums(parts, channels), new_floats(2, channels),
             through, back, gamma, beta, *_size(back), parts,
         )  # fmt: skip
         return back, gamma, beta, None, None

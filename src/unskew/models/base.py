@@ -30,9 +30,11 @@ class Network(nn.Module):
     ----------------
     kernels: names of the files of `unskew.kernels` that it uses, in the folder of each number
         format; all are for a CPU.
+    reads_batch: an image's logits depend on which images are beside it, at prediction as well.
     """
 
     kernels: ClassVar[tuple[str, ...]] = ()
+    reads_batch: ClassVar[bool] = False
 
     num_features: int
     fused: bool = False

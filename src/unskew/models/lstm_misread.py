@@ -32,6 +32,7 @@ class MisreadLSTM(LSTM):
     """
 
     kernels: ClassVar[tuple[str, ...]] = ()
+    reads_batch: ClassVar[bool] = True  # in the second reading; the first loses nothing by it
 
     def __init__(
         self,

@@ -79,14 +79,14 @@ class RemedySampler(Sampler[int]):
     Parameters
     ----------
     remedy: a name that acts through the draw alone: "class_balanced_sampling", "oversample".
-    labels: int (N,), of all training images in the data set's order.
+    labels: int (N,), of all training images in the data set's order; 0 for the first class.
     options: as {"square_root_sampling": {"q": 0.25}}.
     epochs: of the whole training, for draws that change on the way.
     seed: of the draws.
 
     Raises
     ------
-    UserError: the remedy is unknown or does more than a draw can.
+    UserError: the remedy is unknown or does more than a draw can, or a label names no class.
 
     Examples
     --------
@@ -105,7 +105,7 @@ class RemedySampler(Sampler[int]):
         seed: int = 0,
     ) -> None:
         self._remedy = _only(remedy, options, {"draw"}, "sampler")
-        known = np.asarray(labels, dtype=np.int64)
+        known = _classes(labels)
         self._facts = _facts(np.bincount(known), epochs, known, seed)
         self._remedy.check(self._facts)
         self._seed = seed
@@ -183,13 +183,21 @@ def _logits(values: ArrayLike | Tensor, facts: Facts, what: str) -> Tensor:
 
 
 def _labels(values: ArrayLike | Tensor, logits: Tensor) -> Tensor:
-    labels = torch.as_tensor(values).long().cpu()
+    labels = torch.as_tensor(values).cpu()
     count, classes = logits.shape
     if labels.shape != (count,):
         raise UserError(f"held_out labels must be ({count},), not {tuple(labels.shape)}")
-    if bool((labels < 0).any() or (labels >= classes).any()):
+    if not bool(torch.isin(labels.double(), torch.arange(classes).double()).all()):
         raise UserError(f"held_out labels must be 0 to {classes - 1}: one of them names no class")
-    return labels
+    return labels.long()
+
+
+def _classes(values: ArrayLike) -> NDArray[np.int64]:
+    labels = np.asarray(values)
+    whole = labels.dtype.kind in "biuf" and labels.ndim == 1 and (labels == np.floor(labels)).all()
+    if not whole or (labels < 0).any():
+        raise UserError("labels must be classes, whole numbers (N,) from 0 up")
+    return labels.astype(np.int64)
 
 
 def _only(spec: str, options: Options | None, hooks: set[str], what: str) -> Remedy:

@@ -146,7 +146,8 @@ class Stage:
         goes on; the rest of them (mixing, a step of their own) ends with the first stage.
     learning_rate: factor on the recipe's learning rate; the schedule starts afresh, its warm-up
         and milestones in proportion to the stage's epochs.
-    weight_decay: replaces the recipe's, where not None; of an L2 penalty.
+    weight_decay: replaces the recipe's, where not None; of an L2 penalty, but where the recipe's
+        optimiser is AdamW, which decouples it.
     """
 
     name: str
@@ -202,10 +203,13 @@ class Remedy:
         mixed once, so two such remedies together are refused.
     cosines: its classifier's logits do not depend on the lengths of the weights.
     acts_on_lengths: it changes the lengths of the classifier's weights, which would do nothing
-        beside `cosines`.
+        beside `cosines` or `sets_lengths`.
+    sets_lengths: it gives all classes' weights one length after each step, whatever another has
+        done to them.
+    divides_decay: it says where the run's weight decay λ acts, and does nothing where λ is 0.
     even: its `adjustment` is for use where the classes are equally frequent.
-    splits_loss: its `update` asks `backward` for the loss of some classes alone, which only a
-        loss that is a sum over examples can give; refused beside an `objective`.
+    splits_loss: its `update` asks `backward` for the loss of some classes alone, which the
+        `objective` hook is not told; refused beside one.
     """
 
     name: ClassVar[str] = ""
@@ -215,6 +219,8 @@ class Remedy:
     mixes: ClassVar[bool] = False
     cosines: ClassVar[bool] = False
     acts_on_lengths: ClassVar[bool] = False
+    sets_lengths: ClassVar[bool] = False
+    divides_decay: ClassVar[bool] = False
     even: ClassVar[bool] = False
     splits_loss: ClassVar[bool] = False
 

@@ -78,14 +78,9 @@ def _check_pair(first: Remedy, second: Remedy) -> None:
             if splitter.splits_loss and "objective" in other.overrides():
                 raise UserError(
                     f"remedy {splitter.name!r} treats the loss class by class, and the objective "
-                    f"of {other.name!r} is no sum over examples: choose one"
+                    f"of {other.name!r} is of all classes at once: choose one"
                 )
-    for owner, other in ((first, second), (second, first)):
-        if owner.cosines and other.acts_on_lengths:
-            raise UserError(
-                f"remedy {other.name!r} changes the lengths of the classifier's weights, which "
-                f"have no say in the cosines of {owner.name!r}: choose one"
-            )
+    _check_lengths(first, second)
     if first.mixes and second.mixes:
         raise UserError(f"remedies {first.name!r} and {second.name!r} both mix images: choose one")
     if first.corrects_prior and second.corrects_prior:
@@ -103,6 +98,23 @@ def _check_pair(first: Remedy, second: Remedy) -> None:
             )
 
 
+def _check_lengths(first: Remedy, second: Remedy) -> None:
+    """Raise a UserError if what one does to the lengths of the weights is lost on the other."""
+    for owner, other in ((first, second), (second, first)):
+        if not other.acts_on_lengths:
+            continue
+        if owner.cosines:
+            raise UserError(
+                f"remedy {other.name!r} changes the lengths of the classifier's weights, which "
+                f"have no say in the cosines of {owner.name!r}: choose one"
+            )
+        if owner.sets_lengths:
+            raise UserError(
+                f"remedy {other.name!r} acts by the lengths of the classifier's weights, and "
+                f"{owner.name!r} makes them all the same: choose one"
+            )
+
+
 @dataclass(frozen=True)
 class Composite(Remedy):
     """Several remedies, each filling the hooks that it overrides."""
@@ -114,6 +126,7 @@ class Composite(Remedy):
         object.__setattr__(self, "views", max(part.views for part in self.parts))
         object.__setattr__(self, "held_out", max(part.held_out for part in self.parts))
         object.__setattr__(self, "corrects_prior", any(p.corrects_prior for p in self.parts))
+        object.__setattr__(self, "divides_decay", any(p.divides_decay for p in self.parts))
 
     def overrides(self) -> frozenset[str]:
         return frozenset().union(*(part.overrides() for part in self.parts))

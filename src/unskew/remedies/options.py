@@ -50,15 +50,18 @@ def check_options(remedy: Any) -> None:
         value = getattr(remedy, known.name)
         if not _fits(known, value):
             wanted = allowed(known) or "finite"
+            if isinstance(value, tuple) and not known.metadata.get("one_of"):
+                wanted = f"numbers that are {wanted}"
             raise UserError(
                 f"remedy {remedy.name!r}: {known.name} = {value!r}, but it must be {wanted}"
             )
 
 
 def _fits(option: Field[Any], value: Any) -> bool:
-    if isinstance(value, tuple):
-        return all(_fits(option, part) for part in value)
     words = option.metadata.get("one_of")
+    if isinstance(value, tuple):
+        of_numbers = not words and "limits" in option.metadata
+        return all(_fits(option, part) and (_is_number(part) or not of_numbers) for part in value)
     if words:
         return value in words
     if not isinstance(value, int | float):
@@ -71,3 +74,7 @@ def _fits(option: Field[Any], value: Any) -> bool:
         and value <= limits.get("at_most", math.inf)
         and value < limits.get("below", math.inf)
     )
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

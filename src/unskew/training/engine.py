@@ -11,14 +11,19 @@ from unskew.models.base import Network
 FUSED = "fused"
 
 
-def use_kernels(network: Network, device: str, dtype: torch.dtype) -> str:
+def use_kernels(network: Network, device: str, dtype: torch.dtype, wanted: str = "auto") -> str:
     """Let a network use the kernels it has on this machine; what to record of it.
+
+    Parameters
+    ----------
+    wanted: a recipe's `kernels`.
 
     Returns
     -------
     "fused", or "plain" with the reason, for people.
     """
-    reason = _reason(network, device, dtype)
+    off = "the recipe does without kernels" if wanted == "off" else ""
+    reason = off or _reason(network, device, dtype)
     network.fused = not reason
     return f"plain: {reason}" if reason else FUSED
 

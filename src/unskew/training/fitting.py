@@ -24,7 +24,7 @@ def check_recipe(recipe: Recipe) -> Remedy:
     Raises
     ------
     UserError: unknown model or remedy, an option of the remedy or label smoothing that does not
-        go with it, or too few epochs for its stages.
+        go with it, too few epochs for its stages, or no weight decay for a remedy that divides it.
     """
     network_class(recipe.model)
     remedy = make_remedy(recipe.remedy, recipe.remedy_options)
@@ -33,7 +33,12 @@ def check_recipe(recipe: Recipe) -> Remedy:
             f"label_smoothing does not act with remedy {recipe.remedy!r}, which replaces the "
             "loss: set it to 0"
         )
-    remedy.stages(recipe.epochs)
+    decays = (stage.weight_decay for stage in remedy.stages(recipe.epochs))
+    if remedy.divides_decay and not any(recipe.weight_decay if d is None else d for d in decays):
+        raise UserError(
+            f"remedy {recipe.remedy!r} says where weight decay acts, and weight_decay is 0: give "
+            "it a value above 0"
+        )
     return remedy
 
 

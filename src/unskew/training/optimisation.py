@@ -87,7 +87,8 @@ def group_rates(
 def stage_decay(recipe: Recipe, stage: Stage) -> float:
     """λ of a stage as `make_optimizer` takes it: the recipe's, or the stage's own.
 
-    A stage's own is the λ of an L2 penalty, as its paper has it, however the recipe's is meant.
+    A stage's own is the λ of an L2 penalty, as its paper has it, whether the recipe's is decoupled
+    or not. Only AdamW, which has no other decay, decouples it too.
     """
     if stage.weight_decay is None:
         return recipe.weight_decay

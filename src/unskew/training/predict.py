@@ -11,28 +11,31 @@ from unskew.data.augment import translate
 from unskew.data.batches import Batches
 from unskew.training.precision import autocast
 
+AT_ONCE = 500
+"""Images that a network looks at together."""
+
 
 @torch.inference_mode()
 def predict_logits(
     network: nn.Module,
     batches: Batches,
     dtype: torch.dtype,
-    batch_size: int = 500,
+    batch_size: int = AT_ONCE,
     views: str = "one",
 ) -> Tensor:
     """Logits of all images of `batches` in their order, float32 (N, K), on the device.
 
-    The network is put into evaluation mode and left as it was found.
+    The network is put into evaluation mode and left as it was found, whatever of it trained.
 
     Parameters
     ----------
     dtype: of the products, as `precision.resolve` gives it.
-    batch_size: changes speed and memory, not results.
+    batch_size: changes speed and memory, not results, but of a network that `reads_batch`.
     views: "one"; "flip": the mean of the image's and its mirror image's logits; "flip_translate":
         half of that, and half of its mean over the image shifted by one pixel up and left, and
         down and right (the six views of airbench94, Jordan 2024).
     """
-    was_training = network.training
+    training = [(module, module.training) for module in network.modules()]
     network.eval()
     device = str(batches.device)
 
@@ -50,7 +53,8 @@ def predict_logits(
                 found.append(_mean(look, batches.images(part), views))
             return torch.cat(found)
     finally:
-        network.train(was_training)
+        for module, trained in training:
+            module.training = trained
 
 
 def _mean(look: Callable[[Tensor], Tensor], images: Tensor, views: str) -> Tensor:

@@ -20,7 +20,12 @@ SEEDS = 2**32
 """Seeds are below it, as everywhere in NumPy and scikit-learn."""
 
 REVISED = {"glmc": 2, "influence_balanced": 2}
-"""Remedies that do something else than they did: what they were run with before is another run."""
+"""Remedies that do something else than they did: what they were run with before is another run.
+
+Not here are those that changed only where hardly a run is: `seql` and `imbalanced_sam` where a
+class has no image at all, `temperature_scaling` where it is `balanced` and stands beside a prior
+correction. To name them would make runs stale that came out the same.
+"""
 
 Options = dict[str, bool | int | float | str | tuple[int, ...] | tuple[float, ...]]
 
@@ -105,6 +110,9 @@ class Recipe(BaseModel):
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto", description="auto: bfloat16 where the processor multiplies in it, else float32"
     )
+    kernels: Literal["auto", "off"] = Field(
+        "auto", description="off: PyTorch's operators alone, where this package has faster ones"
+    )
     seed: int = Field(
         0, ge=0, lt=SEEDS, description="initial weights, order of images, augmentation"
     )
@@ -120,6 +128,14 @@ class Recipe(BaseModel):
             raise ValueError("milestones only act with schedule = 'step'")
         if self.schedule == "step" and not self.milestones:
             raise ValueError("schedule = 'step' needs milestones, the epochs after which it drops")
+        # One beyond the last epoch is let be: it stands in a recipe that is run for fewer.
+        if any(milestone < 1 for milestone in self.milestones):
+            raise ValueError(
+                f"milestones = {list(self.milestones)}: the rate drops after an epoch, so choose 1 "
+                "or more"
+            )
+        if self._differs("drop") and self.schedule != "step":
+            raise ValueError("drop only acts with schedule = 'step'")
         if self.warmup_epochs and self.schedule in ("one_cycle", "triangle"):
             raise ValueError(
                 f"schedule = {self.schedule!r} rises by itself: leave warmup_epochs out"

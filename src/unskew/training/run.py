@@ -33,7 +33,7 @@ from unskew.training.files import (
 from unskew.training.predict import predict_logits
 from unskew.training.recipe import Recipe
 from unskew.training.trainer import Trainer
-from unskew.training.twin import adopt
+from unskew.training.twin import adopt, training_twin
 
 FINISHED, DIVERGED = "finished", "diverged"
 FOLDER = "the run's folder"
@@ -104,8 +104,8 @@ def execute(
 
     Raises
     ------
-    UserError: the recipe does not fit the data, or the folder holds another run or cannot be
-        written.
+    UserError: the recipe does not fit the data, the folder holds another run or cannot be written,
+        or the twin's holds a run that is not the recipe's twin.
     """
     done = load_outcome(folder)
     if done is not None:
@@ -114,8 +114,10 @@ def execute(
         return done
     if threads is not None:
         torch.set_num_threads(threads)
-    run = open_run(recipe, splits, folder, device)
     trained = None if twin is None else load_outcome(twin)
+    if twin is not None and trained is not None:
+        _check_twin(trained.run_id, recipe, twin)
+    run = open_run(recipe, splits, folder, device)
     if twin is not None and trained is not None:
         adopt(run.trainer, twin, trained.outcome == DIVERGED)
         return run.close(trained.outcome, trained.message, listen, trained_by=trained.run_id)
@@ -180,11 +182,13 @@ def open_run(recipe: Recipe, splits: Splits, folder: Path, device: str) -> OpenR
         folder cannot be written.
     """
     run = OpenRun(Trainer(recipe, splits, device), splits, folder, datetime.now(UTC))
+    saved = load_state(run.checkpoint) if run.checkpoint.exists() else None
+    if saved is not None and "run" in saved[1]:  # older versions did not write whose it is
+        check_same(saved[1]["run"], recipe, folder)
     with writing(FOLDER, folder):
         folder.mkdir(parents=True, exist_ok=True)
         write_whole(folder / "recipe.toml", recipe.to_toml())
-    if run.checkpoint.exists():
-        saved = load_state(run.checkpoint)
+    if saved is not None:
         try:
             run.trainer.restore(saved)
         except torch.OutOfMemoryError:  # a RuntimeError, and no fault of the file
@@ -227,6 +231,17 @@ def check_same(run_id: str, recipe: Recipe, folder: Path) -> None:
     """Raise a UserError if a folder holds another run than the recipe's."""
     if run_id != recipe.run_id:
         raise UserError(f"{folder} holds the run {run_id!r}: name another folder")
+
+
+def _check_twin(run_id: str, recipe: Recipe, folder: Path) -> None:
+    wanted = training_twin(recipe)
+    if wanted is None:
+        raise UserError(f"the run {recipe.run_id!r} has a training of its own: leave twin out")
+    if run_id != wanted.run_id:
+        raise UserError(
+            f"{folder} holds the run {run_id!r}, and the training to take over is that of "
+            f"{wanted.run_id!r}: name its folder as twin"
+        )
 
 
 def load_outcome(folder: Path) -> RunOutcome | None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import torch
+import copy
+
 from torch import nn
 
 from unskew.models.whitening import whitening_of
 from unskew.remedies.base import Stage
+from unskew.training.seeding import seeded
 
 
 def enter_stage(network: nn.Module, stage: Stage, seed: int, index: int) -> None:
@@ -14,17 +16,18 @@ def enter_stage(network: nn.Module, stage: Stage, seed: int, index: int) -> None
 
     Parameters
     ----------
-    seed, index: the run's seed and the stage's number determine the new weights.
+    seed, index: the run's seed and the stage's number determine the new weights, on any device.
     """
     if not stage.reset_classifier:
         return
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed * 1_000 + index)
-        classifier = network.classifier
-        assert isinstance(classifier, nn.Module)
-        for module in classifier.modules():
+    classifier = network.classifier
+    assert isinstance(classifier, nn.Module)
+    drawn = copy.deepcopy(classifier).cpu()
+    with seeded(seed * 1_000 + index):
+        for module in drawn.modules():
             if reset := getattr(module, "reset_parameters", None):
                 reset()
+    classifier.load_state_dict(drawn.state_dict())
 
 
 def hold_frozen(network: nn.Module, stage: Stage) -> None:

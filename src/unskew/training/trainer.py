@@ -26,6 +26,7 @@ from unskew.training.optimisation import group_rates, make_optimizer, stage_deca
 from unskew.training.precision import autocast, exact_convolutions, resolve
 from unskew.training.predict import predict_logits
 from unskew.training.recipe import Recipe
+from unskew.training.seeding import seeded
 from unskew.training.shown import select
 from unskew.training.stages import enter_stage, hold_frozen, rest_stem
 from unskew.training.state import Position, TrainingState
@@ -71,9 +72,7 @@ class Trainer:
         self.train_batches = Batches(self.shown.train, self.mean, self.std, device)
         self.judged_batches = Batches(self.shown.judged, self.mean, self.std, device)
 
-        # PyTorch's initialisers know only the global generator; leave the caller's as it was.
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(recipe.seed)
+        with seeded(recipe.seed):
             image_size = splits.train.image_shape[0]
             network = build(
                 recipe.model, splits.train.num_classes, image_size, recipe.model_options
@@ -86,7 +85,7 @@ class Trainer:
         network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         if auxiliary is not None:
             auxiliary.to(device)
-        self.kernels = use_kernels(network, device, self.dtype)
+        self.kernels = use_kernels(network, device, self.dtype, recipe.kernels)
         self.stages = self.remedy.stages(recipe.epochs)
         optimizer = make_optimizer(recipe, network, auxiliary, self.remedy, recipe.weight_decay)
         self.state = TrainingState(network, auxiliary, optimizer)
@@ -320,13 +319,17 @@ class Trainer:
         )
 
     def save(self) -> State:
-        """The state between two steps, complete: `restore` goes on from it."""
+        """The state between two steps, complete: `restore` goes on from it.
+
+        It names the run that it is of, and says whether what follows training has been done.
+        """
         self._settle()
-        return self.state.state_dict()
+        tensors, rest = self.state.state_dict()
+        return tensors, {**rest, "run": self.recipe.run_id, "ended": self._ended}
 
     def restore(self, state: State) -> None:
         """Go on from what `save` gave, in this or another process."""
-        self._look, self._ended = None, False
+        self._look, self._ended = None, bool(state[1].get("ended", False))
         self._losses.clear()  # of steps that are not taken back one by one
         self._right.zero_()
         self.state.position = Position(**state[1]["position"])

@@ -40,6 +40,15 @@ def test_the_shift_is_the_formulas(counts, tau):
     np.testing.assert_allclose(shift, tau * (np.log(1 / 3) - np.log(prior)), rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("rare", [1e-9, 1e-200])
+def test_a_target_is_taken_at_its_word_however_small(rare):
+    logits = torch.zeros(1, 3, dtype=torch.float64)
+    shift = adjusted(logits, target=(1.0, 1.0, rare))[0].numpy()
+    wanted = np.log([0.5, 0.5, rare / 2]) - np.log(PRIOR)
+    np.testing.assert_allclose(shift, wanted, rtol=1e-5)
+    assert np.isfinite(adjusted(logits, target=(1.0, 1.0, 5e-324)).numpy()).all()
+
+
 @given(some_counts)
 def test_nothing_changes_at_tau_zero_or_where_the_target_is_the_training_prior(counts):
     logits = torch.randn(4, 3)

@@ -9,13 +9,16 @@ from unskew.models.registry import names as models
 from unskew.remedies.registry import names as remedies
 from unskew.training.checkpoint import load_state, save_state
 from unskew.training.events import EpochBegan, EpochEnded, StepsDone
+from unskew.training.predict import predict_logits
 from unskew.training.recipe import Recipe
 from unskew.training.replicas import Replicas, kinship
+from unskew.training.replicas import replicas as module
 from unskew.training.trainer import Trainer
 
 SMALL = Recipe(
-    epochs=2, batch_size=32, precision="float32", skew=StepSkew(classes=(0, 1), keep=0.5)
-)
+    epochs=2, batch_size=32, precision="float32", skew=StepSkew(classes=(0, 1), keep=0.5),
+    kernels="off",  # together they are computed by PyTorch's operators
+)  # fmt: skip
 OWN = [{"seed": 0}, {"seed": 1, "weight_decay": 0.1}, {"seed": 2, "learning_rate": 0.03}]
 
 
@@ -60,6 +63,17 @@ def test_every_network_trains_together_as_alone(splits, model):
     # Rounding grows through 32 layers; a wrong order of images would be 1 apart.
     assert_agree(together, trained_alone(splits, recipe), 0.03 if model == "resnet32" else 2e-3)
     assert len({trainer.state.history.losses[0] for trainer in together}) == 3
+
+
+def test_what_reads_its_batch_is_shown_the_batches_that_it_is_shown_alone(splits, monkeypatch):
+    monkeypatch.setattr(module, "IMAGES_AT_ONCE", 21)  # of 80, by three runs
+    options = {**OPTIONS["lstm_misread"], "hidden_size": 8, "hidden": 8}
+    recipe = SMALL.with_(model="lstm_misread", model_options=options, max_steps=1)
+    together = trainers(splits, recipe)
+    Replicas(together).fit()
+    for trainer in together:
+        alone = predict_logits(trainer.state.network, trainer.judged_batches, trainer.dtype)
+        torch.testing.assert_close(trainer.judge(), alone, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize(

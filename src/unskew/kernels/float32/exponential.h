@@ -4,6 +4,7 @@
 #include "vector.h"
 
 typedef int32_t VI __attribute__((vector_size(LANES * 4)));
+typedef uint32_t Bits __attribute__((vector_size(LANES * 4)));
 
 /* `chosen` where all bits of the mask are set, `other` where none is. */
 INLINE V select(VI mask, V chosen, V other) { return (V)((mask & (VI)chosen) | (~mask & (VI)other)); }
@@ -15,8 +16,9 @@ INLINE V power_of_two(V y) {
     /* Adding 1.5 * 2^23 leaves no bits below the point, and the whole number in the lowest bits. */
     const V shift = splat(12582912.0f);
     V shifted = y + shift, r = y - (shifted - shift);
-    VI scale = ((VI)shifted + 127) << 23;
-    /* The polynomial of degree 6 whose largest relative error on [-1/2, 1/2] is least. */
+    Bits scale = ((Bits)shifted + 127) << 23;
+    /* Of the polynomials of degree 6 that are 1 at 0, the one whose largest relative error on
+     * [-1/2, 1/2] is least. */
     V p = splat(1.5353362e-4f);
     p = p * r + 1.3398874e-3f;
     p = p * r + 9.618437e-3f;

@@ -1,5 +1,5 @@
 /* Registers of floats, as wide as the processor has them, by the vector extensions of GCC and Clang:
- * AVX-512, AVX2, SSE or NEON from one source. */
+ * AVX-512, AVX, SSE or NEON from one source. */
 #pragma once
 
 #include <stddef.h>

@@ -42,19 +42,17 @@ static void slopes_of(const Gradient *g, int64_t unit, float *slopes, int64_t co
         }
 }
 
-/* sums (rows of N, PANEL of K) += rows of the slopes (count, PANEL) times patches (count, PANEL). */
+/* sums (rows of N, PANEL of K) += rows of the slopes (count, PANEL) times patches (count, PANEL). What
+ * is added is summed by itself first: a long sum of small numbers would round at its own size. */
 #define DEFINE(rows)                                                                           \
     static __attribute__((noinline)) void multiply_##rows(                                     \
         float *sums, const float *slopes, const float *patches, int64_t count, int64_t K) {    \
         V s[ROWS][2];                                                                          \
-        EACH_ROWS for (int r = 0; r < rows; r++) {                                             \
-            s[r][0] = load(sums + r * K);                                                      \
-            s[r][1] = load(sums + r * K + LANES);                                              \
-        }                                                                                      \
+        EACH_ROWS for (int r = 0; r < rows; r++) s[r][0] = s[r][1] = (V){0};                   \
         accumulate(s, slopes, 1, PANEL, patches, count, rows);                                 \
         EACH_ROWS for (int r = 0; r < rows; r++) {                                             \
-            store(sums + r * K, s[r][0]);                                                      \
-            store(sums + r * K + LANES, s[r][1]);                                              \
+            store(sums + r * K, load(sums + r * K) + s[r][0]);                                 \
+            store(sums + r * K + LANES, load(sums + r * K + LANES) + s[r][1]);                 \
         }                                                                                      \
     }
 FOR_EACH_ROWS(DEFINE)

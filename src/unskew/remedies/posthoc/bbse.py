@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unskew.remedies.base import Adjustment, Facts, HeldOut, Remedy
-from unskew.remedies.posthoc.priors import shown, to_prior
+from unskew.remedies.posthoc.priors import estimated, shown, to_prior
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,8 @@ class PosthocBBSE(Remedy):
             held_out.unlabelled.argmax(dim=1).numpy(),
             facts.prior,
         )
-        return to_prior(facts, prior, note=f"class prior estimated by BBSE: {shown(prior)}")
+        note = f"class prior estimated by BBSE: {shown(prior)}"
+        return to_prior(facts, estimated(prior), note=note)
 
 
 def estimate_prior(

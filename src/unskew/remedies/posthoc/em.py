@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.special import log_softmax, logsumexp
 
 from unskew.remedies.base import Adjustment, Facts, HeldOut, Remedy
-from unskew.remedies.posthoc.priors import shown, to_prior
+from unskew.remedies.posthoc.priors import estimated, shown, to_prior
 
 MAX_ROUNDS = 10_000
 TOLERANCE = 1e-8
@@ -31,7 +31,8 @@ class PosthocEM(Remedy):
     def adjustment(self, facts: Facts, held_out: HeldOut) -> Adjustment:
         logits = held_out.unlabelled.double().numpy()
         prior = estimate_prior(logits, facts.prior)
-        return to_prior(facts, prior, note=f"class prior estimated by EM: {shown(prior)}")
+        note = f"class prior estimated by EM: {shown(prior)}"
+        return to_prior(facts, estimated(prior), note=note)
 
 
 def estimate_prior(

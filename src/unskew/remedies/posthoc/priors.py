@@ -9,7 +9,10 @@ from numpy.typing import NDArray
 from unskew.remedies.base import Adjustment, Facts
 
 SMALLEST = 1e-6
-"""A class's estimated share is not taken for smaller: its logarithm must stay finite."""
+"""A class's estimated share is not taken for smaller: an estimate of 0 says that few are there."""
+
+TINY = float(np.finfo(np.float64).tiny)
+"""Nor is any share: its logarithm must stay finite."""
 
 
 def to_prior(
@@ -29,11 +32,16 @@ def to_prior(
     tau: τ, strength; 1 is Bayes' rule.
     """
     seen = facts.counts > 0
-    target = np.maximum(target, SMALLEST)
+    target = np.maximum(target, TINY)
     shift = np.zeros(facts.num_classes)
     shift[seen] = tau * (np.log(target[seen]) - np.log(facts.prior[seen]))
     shift[~seen] = shift[seen].min()
     return Adjustment(torch.ones(len(shift)), torch.from_numpy(shift).float(), note)
+
+
+def estimated(prior: NDArray[np.float64]) -> NDArray[np.float64]:
+    """An estimated prior as a target: no class is taken for gone."""
+    return np.maximum(prior, SMALLEST)
 
 
 def shown(prior: NDArray[np.float64]) -> str:

@@ -50,7 +50,7 @@ class ImbalancedSAM(Remedy):
 
     def _tail(self, facts: Facts) -> Tensor:
         limit = self.eta or facts.counts[facts.counts > 0].mean()
-        return torch.from_numpy(facts.counts < limit)
+        return torch.from_numpy((facts.counts < limit) & (facts.counts > 0))
 
     def update(
         self, backward: Backward, optimizer: torch.optim.Optimizer, network: nn.Module, facts: Facts

@@ -25,6 +25,7 @@ class L2Normalised(Remedy):
 
     name = "l2_normalised"
     acts_on_lengths = True
+    sets_lengths = True
 
     length: float = option(1.0, above=0)
 

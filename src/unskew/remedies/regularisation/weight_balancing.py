@@ -36,7 +36,8 @@ class WeightBalancing(Remedy):
 
     Attributes
     ----------
-    classifier_decay: λ of stage 2.
+    classifier_decay: λ of stage 2, of an L2 penalty as in the paper; AdamW decouples it from the
+        gradient, as it does every λ.
     threshold: where δ lies between the shortest class (0) and the longest (1).
     beta: β of the effective number of images, (1 - β^n)/(1 - β).
     share: of the run's epochs for stage 2, one epoch at least.
@@ -44,6 +45,7 @@ class WeightBalancing(Remedy):
 
     name = "weight_balancing"
     corrects_prior = True
+    acts_on_lengths = True
 
     classifier_decay: float = option(0.1, at_least=0)
     threshold: float = option(0.1, at_least=0, at_most=1)

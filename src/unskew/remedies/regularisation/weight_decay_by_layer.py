@@ -26,6 +26,7 @@ class WeightDecayByLayer(Remedy):
     """
 
     name = "weight_decay_by_layer"
+    divides_decay = True
 
     ratio: float = option(0.0, at_least=0)
 

@@ -19,6 +19,7 @@ from unskew.training.checkpoint import State
 from unskew.training.divergence import Diverged
 from unskew.training.epoch import Epoch
 from unskew.training.events import Event
+from unskew.training.predict import AT_ONCE
 from unskew.training.replicas.descent import descend
 from unskew.training.replicas.kin import kinship
 from unskew.training.replicas.layers import names_in_float32, vmappable
@@ -29,7 +30,8 @@ Listener = Callable[[Event], None]
 Tensors = dict[str, Tensor]
 
 IMAGES_AT_ONCE = 4000
-"""Of all replicas together at prediction; changes speed and memory, not results."""
+"""Of all replicas together at prediction; changes speed and memory, not results. What a network
+that `reads_batch` looks at together is for its results, hence as it is alone."""
 
 
 def _ignore(event: Event) -> None:
@@ -280,7 +282,8 @@ class Replicas:
     def _predict(self, batches: Batches) -> Tensor:
         """Logits of all images by each run's network, float32 (R, N, K)."""
         indices = torch.arange(len(batches), device=self._device)
-        size = max(IMAGES_AT_ONCE // len(self.trainers), 1)
+        reads_batch = self.trainers[0].state.network.reads_batch
+        size = AT_ONCE if reads_batch else max(IMAGES_AT_ONCE // len(self.trainers), 1)
         parts = [
             self._forward(batches.images(part), training=False) for part in indices.split(size)
         ]

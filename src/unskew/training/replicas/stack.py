@@ -12,7 +12,8 @@ class Stack:
     """Parameters, buffers and momenta of R networks as tensors (R, ...).
 
     The networks' own tensors, and their optimisers', become views of these: what is changed
-    here is changed there, so each can be saved, restored in place or evaluated by itself.
+    here is changed there, so each can be saved or evaluated by itself. An optimiser that is put in
+    the place of one of these, as `Trainer.restore` does, has no part in it: restore before.
 
     Parameters
     ----------

@@ -1,0 +1,21 @@
+"""PyTorch's generator, for what draws from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Inside, PyTorch's global generator stands at a seed; the caller's is left as it was.
+
+    PyTorch's initialisers know only that one. It is the processor's alone: `torch.manual_seed`
+    would seed those of every GPU as well, which nobody puts back, and which draw other numbers. So
+    what is drawn in here lies on the processor and is moved afterwards.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        yield

@@ -1,0 +1,24 @@
+"""What is said of a recipe before its data are opened."""
+
+import pytest
+
+from unskew.errors import UserError
+from unskew.training.fitting import check_recipe
+from unskew.training.recipe import Recipe
+
+DIVIDED = Recipe(remedy="mixup+weight_decay_by_layer")
+
+
+def test_a_weight_decay_that_is_divided_is_asked_for():
+    with pytest.raises(UserError, match="where weight decay acts, and weight_decay is 0"):
+        check_recipe(DIVIDED)
+    assert check_recipe(DIVIDED.with_(weight_decay=1e-3)).divides_decay
+
+
+def test_a_stages_own_weight_decay_is_enough():
+    """It divides that of the second stage."""
+    both = DIVIDED.with_(remedy="weight_decay_by_layer+weight_balancing")
+    assert check_recipe(both).divides_decay
+    without = {"weight_balancing": {"classifier_decay": 0}}
+    with pytest.raises(UserError, match="weight_decay is 0"):
+        check_recipe(both.with_(remedy_options=without))
