@@ -57,6 +57,74 @@ def test_exif_turns_the_image_upright():
     assert decode(data[:2] + comment + data[2:]).shape == (60, 40, 3), "after a comment as well"
 
 
+def oriented(image, orientation, form="JPEG", **options):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return saved(image, form, exif=exif, **options)
+
+
+PATTERN = Image.fromarray(np.asarray(GRADIENT) * np.uint8([6, 4, 1]))
+
+
+@pytest.mark.parametrize("size", [None, 24])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_changes_how_an_image_lies_and_nothing_else(orientation, size):
+    """Classes whose photos come from other cameras must not be told by how they were decoded."""
+    large = PATTERN.resize((480, 320))
+    data = oriented(large, orientation, quality=95)
+    plain = decode(saved(large, "JPEG", quality=95), None)
+    upright = ImageOps.exif_transpose(Image.open(io.BytesIO(data)))
+    assert decode(data).shape[:2] == upright.size[::-1]
+    if size is None:
+        turned = Image.fromarray(plain)
+        turned.getexif()[0x0112] = orientation
+        assert np.array_equal(decode(data), np.asarray(ImageOps.exif_transpose(turned)))
+    elif orientation == 1:
+        assert np.array_equal(decode(data, size), decode(saved(large, "JPEG", quality=95), size))
+    else:
+        wanted = np.asarray(upright.resize((size, size), Image.Resampling.LANCZOS)).astype(int)
+        assert np.abs(decode(data, size) - wanted).mean() < 4
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_damage_is_damage_with_exif_too(orientation):
+    data = bytearray(oriented(GRADIENT.resize((200, 200)), orientation, quality=95))
+    data[len(data) // 2 : len(data) // 2 + 40] = b"\xff\xd9" * 20
+    with pytest.raises(NotAnImage, match="damaged JPEG"):
+        decode(bytes(data))
+
+
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF")
+def test_exif_that_cannot_be_read_turns_nothing():
+    data = oriented(GRADIENT, 6)
+    at = data.index(b"Exif\0\0") + 6
+    for broken in (b"\xff" * 8, b"MM\0\x2a\xff\xff\xff\xff"):
+        assert decode(data[:at] + broken + data[at + 8 :]).shape == (40, 60, 3)
+    assert decode(oriented(GRADIENT, 9)).shape == (40, 60, 3)
+
+
+WIDE = np.linspace(0, 1, 64 * 64).reshape(64, 64)
+
+
+@pytest.mark.parametrize("kind", [np.uint16, np.int32])
+@pytest.mark.parametrize(("most", "shift"), [(255, 0), (4095, 4), (65535, 8)])
+def test_grey_of_more_bits_keeps_its_shades(kind, most, shift):
+    wide = np.round(WIDE * most).astype(kind)
+    found = decode(saved(Image.fromarray(wide), "TIFF"))
+    assert np.array_equal(found[..., 0], wide >> shift)
+    assert len(np.unique(found)) == 256
+
+
+def test_numbers_that_are_no_grey_are_no_image():
+    for wide, words in (
+        (WIDE.astype(np.float32), "floating-point"),
+        ((WIDE * 70000).astype(np.int32), "from 0 to 70000"),
+        ((WIDE * 2000 - 1000).astype(np.int32), "from -1000 to 1000"),
+    ):
+        with pytest.raises(NotAnImage, match=words):
+            decode(saved(Image.fromarray(wide), "TIFF"))
+
+
 def test_cmyk_jpeg():
     assert decode(saved(GRADIENT.convert("CMYK"), "JPEG")).shape == (40, 60, 3)
 

@@ -192,3 +192,26 @@ def test_a_host_that_answers_rubbish_is_told(monkeypatch, server):
     with pytest.raises(UserError, match=r"cannot download .*put it into"):
         open_data("cifar10")
     listener.close()
+
+
+@pytest.mark.parametrize("left", [[], ["data_batch_1"], [*cifar10.BATCHES]])
+def test_a_folder_half_unpacked_does_not_stand_in_the_way(server, tmp_path, left):
+    folder = tmp_path / "cifar-10-batches-py"
+    folder.mkdir()
+    for name in left:
+        (folder / name).write_bytes(b"")
+    assert len(open_data("cifar10").train) == 5 * ROWS
+    assert server.ranges == [None]
+
+
+@pytest.mark.parametrize(
+    "labels", [None, ["a"] * ROWS, [0.5] * ROWS, [[0], [1, 2]], [2**70] * ROWS]
+)
+def test_a_batch_without_labels_is_named(server, tmp_path, labels):
+    with tarfile.open(fileobj=io.BytesIO(server.content)) as archive:
+        archive.extractall(tmp_path, filter="data")
+    batch = tmp_path / "cifar-10-batches-py" / "data_batch_3"
+    content = {b"data": np.zeros((ROWS, 3072), np.uint8), b"labels": labels}
+    batch.write_bytes(pickle.dumps(content, protocol=2))
+    with pytest.raises(UserError, match="data_batch_3 holds no CIFAR-10 labels: fetch the archive"):
+        open_data("cifar10")

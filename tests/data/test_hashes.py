@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 
-from unskew.data import hashes as module
+from unskew.data import chunks
 from unskew.data.hashes import hashes
 
 
 @pytest.mark.parametrize("shape", [(8, 8, 3), (9, 9, 3), (1, 1, 1)])
 def test_equal_images_and_only_these_hash_alike(shape, monkeypatch):
-    monkeypatch.setattr(module, "CHUNK", 7)
+    monkeypatch.setattr(chunks, "CHUNK_BYTES", 700)
     images = np.random.default_rng(0).integers(0, 256, (60, *shape), dtype=np.uint8)
     twice = np.concatenate([images, images[[5, 3]]])
     found = hashes(twice)

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from unskew.data import scratch
+from unskew.data import chunks
 from unskew.data.scratch import ScratchImages, select
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (50, 4, 6, 3), dtype=np.uint8)
@@ -34,7 +34,7 @@ def test_a_view_that_is_not_contiguous_is_copied_as_it_looks(tmp_path):
 
 
 def test_selecting_goes_chunk_by_chunk(tmp_path, monkeypatch):
-    monkeypatch.setattr(scratch, "CHUNK", 7)
+    monkeypatch.setattr(chunks, "CHUNK_BYTES", 7 * IMAGES[0].nbytes)
     positions = np.random.default_rng(1).permutation(50)[:33]
     assert np.array_equal(select(IMAGES, positions, tmp_path), IMAGES[positions])
 

@@ -62,6 +62,7 @@ def test_a_harsher_skew_keeps_a_subset_and_another_seed_another_one():
     [
         ("step:0-4:0.1", StepSkew(classes=(0, 1, 2, 3, 4), keep=0.1), "step-0to4-keep0.1"),
         ("step:0,2,7-8:0.5", StepSkew(classes=(0, 2, 7, 8), keep=0.5), "step-0_2_7to8-keep0.5"),
+        ("step:3-3:0.5", StepSkew(classes=(3,), keep=0.5), "step-3-keep0.5"),
         ("exponential:100", ExponentialSkew(imbalance_ratio=100), "exponential-100"),
     ],
 )
@@ -81,6 +82,9 @@ def test_as_written_on_the_command_line(text, skew, slug):
         "step:0:nan",
         "exponential:0",
         "exponential:inf",
+        "step:4-0,7:0.1",
+        "step:0-9999999999:0.1",
+        "step:" + ",".join(["0-99999"] * 3) + ":0.1",
     ],
 )
 def test_what_is_no_skew(text):

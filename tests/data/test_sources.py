@@ -6,6 +6,8 @@ import io
 import lzma
 import os
 import tarfile
+import threading
+import warnings
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,7 +16,7 @@ import pytest
 from PIL import Image
 
 from tests.data.conftest import class_files, image_bytes, write_folder, write_tar, write_zip
-from unskew.data.sources import class_folders, open_data
+from unskew.data.sources import decoding, open_data
 from unskew.errors import UserError
 
 
@@ -90,7 +92,7 @@ def test_a_zip_of_an_unknown_method_is_said_to_be_one(tmp_path):
 def test_files_that_are_large_are_decoded_a_few_at_a_time(tmp_path, monkeypatch):
     files = class_files()
     reference = open_data(str(write_folder(tmp_path / "reference", files)))
-    monkeypatch.setattr(class_folders, "BLOCK_BYTES", 1)
+    monkeypatch.setattr(decoding, "BLOCK_BYTES", 1)
     splits = open_data(str(write_zip(tmp_path / "photos.zip", files)))
     assert splits.fingerprint == reference.fingerprint
 
@@ -98,7 +100,7 @@ def test_files_that_are_large_are_decoded_a_few_at_a_time(tmp_path, monkeypatch)
 def test_the_second_opening_maps_the_cache_and_decodes_nothing(tmp_path, monkeypatch):
     path = write_zip(tmp_path / "a.zip", class_files())
     first = open_data(str(path))
-    monkeypatch.setattr("unskew.data.sources.class_folders.decode", None)
+    monkeypatch.setattr("unskew.data.sources.decoding.decode_into", None)
     second = open_data(str(path))
     assert isinstance(second.train.images, np.memmap)
     assert second.fingerprint == first.fingerprint
@@ -282,9 +284,9 @@ def test_names_of_other_alphabets_can_be_written(tmp_path):
     """A tar keeps the bytes of a system that wrote no UTF-8."""
     files = {name.replace("cat", "caf\udce9"): data for name, data in class_files().items()}
     splits = open_data(str(write_tar(tmp_path / "a.tar.gz", files)))
-    assert splits.train.class_names == ("caf\ufffd", "dog")
+    assert splits.train.class_names == (r"caf\xe9", "dog")
     folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/f\xffotos"))
-    assert open_data(str(write_folder(folder, class_files()))).name == "f\ufffdotos"
+    assert open_data(str(write_folder(folder, class_files()))).name == r"f\xffotos"
 
 
 def test_what_the_system_refuses_is_not_blamed_on_the_cache(tmp_path, monkeypatch):
@@ -293,7 +295,7 @@ def test_what_the_system_refuses_is_not_blamed_on_the_cache(tmp_path, monkeypatc
     def refused(*_):
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr("unskew.data.sources.members.zipfile.ZipFile", refused)
+    monkeypatch.setattr("unskew.data.sources.zips.zipfile.ZipFile", refused)
     with pytest.raises(UserError, match=r"cannot read .*photos\.zip: Permission denied"):
         open_data(str(path))
 
@@ -356,15 +358,67 @@ def test_no_such_path_and_no_archive(tmp_path):
         open_data(str(tmp_path / "a.rar"))
 
 
-def test_a_full_disk_leaves_no_half_cache(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    "error", [OSError(28, os.strerror(28)), OSError("6144 requested and 4096 written")]
+)
+def test_a_full_disk_leaves_no_half_cache(tmp_path, monkeypatch, error):
+    """NumPy's own writing gives no reason, only how far it got."""
+
     def full(*_):
-        raise OSError(28, os.strerror(28))
+        raise error
 
     path = str(write_zip(tmp_path / "a.zip", class_files()))
     monkeypatch.setattr("unskew.data.cache.np.save", full)
     with pytest.raises(UserError, match="disk is full"):
         open_data(path)
     assert not [p for p in (tmp_path / "cache" / "images").iterdir() if p.suffix != ".lock"]
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [(OSError(30, "Read-only file system"), "Read-only file system"), (OSError("odd"), "odd")],
+)
+def test_what_the_system_says_of_the_cache_is_passed_on(tmp_path, monkeypatch, error, words):
+    def refused(*_):
+        raise error
+
+    monkeypatch.setattr("unskew.data.cache.fingerprint", refused)
+    path = str(write_zip(tmp_path / "a.zip", class_files()))
+    with pytest.raises(UserError, match=f"cannot cache decoded images in .*: {words}; make room"):
+        open_data(path)
+
+
+def test_every_spelling_of_a_path_is_one_entry_of_the_cache(tmp_path, monkeypatch):
+    write_folder(tmp_path / "photos", class_files())
+    write_zip(tmp_path / "more.zip", class_files())
+    monkeypatch.chdir(tmp_path)
+    for name in ("photos", "more.zip"):
+        found = {
+            str(open_data(spelt).train.images.filename)
+            for spelt in (name, f"./{name}", str(tmp_path / name), f"photos/../{name}")
+        }
+        assert len(found) == 1
+
+
+def test_only_the_reader_touches_what_the_process_is_warned_of(tmp_path, monkeypatch):
+    """The filters are the process's: threads that set and restore them undo each other."""
+    entered = []
+
+    class Watched(warnings.catch_warnings):
+        def __enter__(self):
+            entered.append(threading.current_thread())
+            return super().__enter__()
+
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 200)  # of which Pillow warns
+    path = str(write_folder(tmp_path / "photos", class_files(per_class=80)))
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        before = list(warnings.filters)
+        monkeypatch.setattr(warnings, "catch_warnings", Watched)
+        open_data(path)
+        assert warnings.filters == before
+    assert not [str(one.message) for one in told if "PIL" in one.filename]
+    assert set(entered) == {threading.main_thread()}
 
 
 def test_digits_are_real_stratified_and_need_no_network():
@@ -384,9 +438,11 @@ def test_what_is_no_readable_file_is_skipped_and_said(tmp_path):
     splits = open_data(str(folder))
     assert splits.train.counts().tolist() == [5, 4]
     assert splits.notes[0].startswith(
-        "2 files were skipped; the first is train/cat/gone.png: no such file"
+        "2 files were skipped; the first is train/cat/gone.png: a link to nothing"
     )
-    with pytest.raises(UserError, match=r"gone\.png is no such file|pipe\.png is not a plain file"):
+    with pytest.raises(
+        UserError, match=r"gone\.png is a link to nothing|pipe\.png is not a plain file"
+    ):
         open_data(str(folder), strict=True)
 
 
@@ -397,6 +453,6 @@ def test_a_folder_that_cannot_be_listed_is_named(tmp_path, monkeypatch):
         onerror(PermissionError(13, "Permission denied", f"{root}/train/cat"))
         return iter(())
 
-    monkeypatch.setattr("unskew.data.sources.members.os.walk", walk)  # root may read everything
+    monkeypatch.setattr("unskew.data.sources.folder.os.walk", walk)  # root may read everything
     with pytest.raises(UserError, match=r"cannot read the folder .*train/cat: Permission denied"):
         open_data(str(folder))

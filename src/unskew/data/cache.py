@@ -15,11 +15,12 @@ from pathlib import Path
 import numpy as np
 import platformdirs
 from filelock import FileLock, Timeout
+from numpy.typing import NDArray
 
 from unskew.data.imageset import ImageSet, Splits
 from unskew.errors import UserError
 
-VERSION = 3
+VERSION = 4
 """Raised when the decoding changes, so that what older versions cached is built anew."""
 
 PART = ".part"
@@ -78,7 +79,8 @@ def open_cached(
                         shutil.rmtree(left, ignore_errors=True)
                     _write(folder, name, origin, *build())
         except OSError as error:
-            reason = "the disk is full" if error.errno == errno.ENOSPC else str(error.strerror)
+            full = error.errno == errno.ENOSPC
+            reason = "the disk is full" if full else error.strerror or error
             raise UserError(
                 f"cannot cache decoded images in {root}: {reason}; make room there or set "
                 "UNSKEW_CACHE to another folder"
@@ -95,8 +97,8 @@ def _write(
     scratch.mkdir()
     try:
         for half, images in (("train", train), ("test", test)):
-            np.save(scratch / f"{half}-images.npy", images.images)
-            np.save(scratch / f"{half}-labels.npy", images.labels)
+            _save(scratch / f"{half}-images.npy", images.images)
+            _save(scratch / f"{half}-labels.npy", images.labels)
         meta = {
             "name": name,
             "origin": origin,
@@ -110,6 +112,15 @@ def _write(
         scratch.rename(folder)
     except BaseException:
         shutil.rmtree(scratch, ignore_errors=True)
+        raise
+
+
+def _save(path: Path, array: NDArray[np.generic]) -> None:
+    try:
+        np.save(path, array)
+    except OSError as error:
+        if error.errno is None:  # NumPy says how much it could write, and not why no more
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from None
         raise
 
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from unskew.data.chunks import chunks
 from unskew.data.randomness import stream
-
-CHUNK = 4096
-"""Images looked at in one go, so that a set may be larger than memory."""
 
 
 def hashes(images: NDArray[np.uint8]) -> NDArray[np.uint64]:
@@ -22,10 +20,10 @@ def hashes(images: NDArray[np.uint8]) -> NDArray[np.uint64]:
     words = -(-images[0].size // 4) if count else 0
     factors = stream(0, "hashes").integers(0, 2**64, words, dtype=np.uint64)
     found = np.empty(count, dtype=np.uint64)
-    for begin in range(0, count, CHUNK):
-        pixels = np.asarray(images[begin : begin + CHUNK]).reshape(-1, images[0].size)
+    for some in chunks(images):  # the set may be larger than memory
+        pixels = np.asarray(images[some]).reshape(-1, images[0].size)
         rest = words * 4 - pixels.shape[1]
         if rest:
             pixels = np.pad(pixels, ((0, 0), (0, rest)))
-        found[begin : begin + CHUNK] = np.ascontiguousarray(pixels).view(np.uint32) @ factors
+        found[some] = np.ascontiguousarray(pixels).view(np.uint32) @ factors
     return found

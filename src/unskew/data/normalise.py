@@ -6,10 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unskew.data.batches import View
+from unskew.data.chunks import chunks
 from unskew.data.readahead import read_in_order
-
-CHUNK = 4096
-"""Images looked at in one go, so that a set larger than memory can be measured."""
 
 
 def channel_statistics(view: View) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -20,8 +18,8 @@ def channel_statistics(view: View) -> tuple[NDArray[np.float32], NDArray[np.floa
     """
     read_in_order(view.images.images)  # a run before may have read it here and there
     histogram = np.zeros((3, 256), dtype=np.int64)
-    for start in range(0, len(view), CHUNK):
-        pixels = view.images.images[view.positions[start : start + CHUNK]]
+    for some in chunks(view.images.images, len(view)):  # the set may be larger than memory
+        pixels = view.images.images[view.positions[some]]
         for channel in range(3):
             histogram[channel] += np.bincount(pixels[..., channel].ravel(), minlength=256)
     values = np.arange(256, dtype=np.float64)

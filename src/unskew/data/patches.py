@@ -6,11 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unskew.data.batches import View
+from unskew.data.chunks import chunks
 
 LIMIT = 5000
 """Images that are looked at: their patches, millions of them, tell enough (airbench94, too)."""
 
 CHUNK = 500
+"""Images looked at in one go, or fewer if they are large."""
 
 
 def patch_second_moment(
@@ -32,8 +34,8 @@ def patch_second_moment(
         chosen = chosen[np.linspace(0, len(chosen) - 1, LIMIT).astype(np.int64)]
     total = np.zeros((3 * size * size,) * 2)
     patches = 0
-    for start in range(0, len(chosen), CHUNK):
-        pixels = (view.images.images[chosen[start : start + CHUNK]] - mean) / std
+    for some in chunks(view.images.images, len(chosen), CHUNK):
+        pixels = (view.images.images[chosen[some]] - mean) / std
         windows = np.lib.stride_tricks.sliding_window_view(pixels, (size, size), axis=(1, 2))
         rows = windows.reshape(-1, 3 * size * size)
         total += rows.T @ rows

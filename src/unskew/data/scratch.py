@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-CHUNK = 4096
-"""Images copied in one go."""
+from unskew.data.chunks import chunks
 
 
 class ScratchImages:
@@ -51,8 +50,8 @@ class ScratchImages:
 def select(
     images: NDArray[np.uint8], positions: NDArray[np.int64], folder: Path | None
 ) -> NDArray[np.uint8]:
-    """A copy of the images at `positions`, on disk; never more than CHUNK of them in memory."""
+    """A copy of the images at `positions`, on disk; never more than a chunk of them in memory."""
     pile = ScratchImages(folder)
-    for start in range(0, len(positions), CHUNK):
-        pile.add(images[positions[start : start + CHUNK]])
+    for some in chunks(images, len(positions)):
+        pile.add(images[positions[some]])
     return pile.array()

@@ -50,6 +50,9 @@ Skew = StepSkew | ExponentialSkew
 LONGEST = 60
 """Characters of a list of classes in a skew's short name; of a longer one a digest stands there."""
 
+MOST = 100_000
+"""Classes that a list on the command line may name: a slip of the hand must not fill memory."""
+
 
 def kept_counts(skew: Skew, counts: NDArray[np.int64]) -> NDArray[np.int64]:
     """Images of each class that stay, int64 (K,), from the counts before, int64 (K,).
@@ -96,7 +99,7 @@ def skew_indices(
 
 
 def describe_skew(skew: Skew | None) -> str:
-    """A short name for folders and tables: "full", "step-0_1_2-keep0.1", "exponential-100"."""
+    """A short name for folders and tables: "full", "step-0to2-keep0.1", "exponential-100"."""
     if skew is None:
         return "full"
     if isinstance(skew, ExponentialSkew):
@@ -124,7 +127,8 @@ def parse_skew(text: str) -> Skew:
     except ValueError:
         pass
     raise UserError(
-        f"{text!r} is no skew: write step:CLASSES:KEEP with KEEP in (0, 1], as step:0-4:0.1, or "
+        f"{text!r} is no skew: write step:CLASSES:KEEP with ranges of CLASSES from low to high and "
+        "KEEP in (0, 1], as step:0-4:0.1, or "
         "exponential:RATIO with RATIO of 1 or more, as exponential:100"
     )
 
@@ -136,7 +140,10 @@ def _parse_classes(text: str) -> tuple[int, ...]:
         if not found:
             raise ValueError(part)
         first = int(found[1])
-        classes += range(first, int(found[2] or first) + 1)
+        last = int(found[2] or first)
+        if not first <= last < MOST or len(classes) + last - first >= MOST:
+            raise ValueError(part)
+        classes += range(first, last + 1)
     return tuple(classes)
 
 

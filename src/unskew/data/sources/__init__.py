@@ -81,7 +81,8 @@ def _open_class_folders(
     path: Path, cache: Path | None, strict: bool, image_size: int | None, progress: Progress | None
 ) -> Splits:
     from unskew.data.sources.class_folders import read_class_folders
-    from unskew.data.sources.members import ARCHIVES, archive_stem, is_archive, readable
+    from unskew.data.sources.member import readable
+    from unskew.data.sources.members import ARCHIVES, archive_stem, is_archive
 
     if not path.is_dir() and not is_archive(path):
         raise UserError(
@@ -102,8 +103,9 @@ def _open_class_folders(
 
 def _identity(path: Path) -> str:
     """Changes when a file's, or any file's below a folder, size or time of change does."""
-    from unskew.data.sources.members import folder_files
+    from unskew.data.sources.folder import folder_files
 
+    path = path.resolve()  # however it is spelt, it is decoded once
     files = [path] if path.is_file() else [path / relative for relative in folder_files(path)]
     digest = hashlib.blake2b(digest_size=16)
     for file in files:

@@ -42,7 +42,7 @@ def find(
     downloads = cache_folder(cache) / "downloads"
     for folder in (Path(), Path("data"), Path.home() / "data", Path.home() / ".keras/datasets"):
         for name in (PYTHON_FOLDER, BINARY_FOLDER, *ARCHIVES):
-            if (folder / name).exists():
+            if _is_whole(folder / name):
                 return folder / name
     for name in ARCHIVES:
         if (downloads / name).exists():
@@ -54,6 +54,16 @@ def find(
     )
     url = os.environ.get("UNSKEW_CIFAR10_URL", URL)
     return download(url, target, os.environ.get("UNSKEW_CIFAR10_MD5", MD5), advice, progress)
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether an archive is there, or a folder with all its batches: what is half unpacked or
+    bears only the name must not stand in the way of what is whole elsewhere.
+    """
+    if path.name in ARCHIVES:
+        return path.is_file()
+    suffix = ".bin" if path.name == BINARY_FOLDER else ""
+    return all((path / (name + suffix)).is_file() for name in [*BATCHES, "test_batch"])
 
 
 def is_official(path: Path) -> bool:
@@ -123,10 +133,16 @@ def _contents(path: Path, files: list[str]) -> Iterator[tuple[str, bytes]]:
 
 def _parse_pickled(data: bytes, where: str) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     batch = read_plain_pickle(data, where)
-    pixels, labels = batch.get(b"data"), batch.get(b"labels")
+    pixels = batch.get(b"data")
     if not isinstance(pixels, np.ndarray) or pixels.dtype != np.uint8 or pixels.ndim != 2:
         raise UserError(f"{where} holds no CIFAR-10 pixels: fetch the archive again")
-    return _check(pixels, np.asarray(labels, dtype=np.int64), where)
+    try:
+        labels = np.asarray(batch.get(b"labels"))
+    except Exception:  # of lists in lists, or whatever else was made to do harm
+        labels = np.empty(0)
+    if labels.dtype.kind not in "iu":
+        raise UserError(f"{where} holds no CIFAR-10 labels: fetch the archive again")
+    return _check(pixels, labels.astype(np.int64), where)
 
 
 def _parse_binary(data: bytes, where: str) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:

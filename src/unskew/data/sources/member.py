@@ -1,0 +1,56 @@
+"""One file of a folder or an archive, and what it is called here."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from functools import lru_cache
+from pathlib import PurePosixPath
+from typing import NamedTuple
+
+MAX_FILE = 256 * 2**20
+"""Bytes of one member beyond which it is not read: no photo is that large."""
+
+TOO_LARGE = f"larger than {MAX_FILE >> 20} MiB"
+
+
+class Member(NamedTuple):
+    """One file.
+
+    Attributes
+    ----------
+    parts: its path within the folder or archive, checked to be plain and relative, readable.
+    data: its content, or None where it is not read.
+    why: where it is not read, the reason.
+    """
+
+    parts: tuple[str, ...]
+    data: bytes | None
+    why: str = TOO_LARGE
+
+
+def readable(name: str) -> str:
+    """A name that can be written, the same for what looks the same, another for another.
+
+    Bytes that are no UTF-8, which Linux allows, are written out (`caf\\xe9`), and letters with
+    accents, which macOS takes apart, are put together.
+    """
+    return unicodedata.normalize("NFC", os.fsencode(name).decode(errors="backslashreplace"))
+
+
+def plain(name: str) -> tuple[str, ...] | None:
+    """Readable parts of a member's path; None if it is hidden or points outside."""
+    folder, _, file = name.replace("\\", "/").rpartition("/")
+    above = _plain_folder(folder) if folder or name[:1] not in ("/", "\\") else None
+    if above is None or not file or file.startswith("."):
+        return None
+    return *above, readable(file)
+
+
+@lru_cache(maxsize=1024)
+def _plain_folder(name: str) -> tuple[str, ...] | None:
+    """Parts of a folder's path, likewise; most files lie in the same few."""
+    parts = PurePosixPath(name).parts
+    if name.startswith("/") or any(part.startswith(".") or part == "__MACOSX" for part in parts):
+        return None
+    return tuple(map(readable, parts))
