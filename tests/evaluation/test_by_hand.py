@@ -123,3 +123,11 @@ def test_refusals_name_what_is_wrong():
         evaluate_logits(np.zeros((1, 2)), [0], train_counts=[1, 1, 1], **two)
     with pytest.raises(ValueError, match=r"^logits must be finite: the network .* NaN or infinity"):
         evaluate_logits([[0.0, np.nan]], [0], train_counts=[1, 1], **two)
+
+
+def test_what_is_given_to_a_class_without_images_is_a_gap_too():
+    logits = np.log([[0.6, 0.3, 0.1], [0.2, 0.6, 0.2]])
+    figures = evaluate_logits(logits, [0, 1], class_names=("a", "b", "c"), train_counts=[5, 5, 5])
+    assert figures.support[2] == 0
+    by_class = [gap([0.6, 0.2], [1, 0]), gap([0.3, 0.6], [0, 1]), gap([0.1, 0.2], [0, 0])]
+    assert figures.classwise_ece == pytest.approx(sum(by_class) / 3)

@@ -131,3 +131,13 @@ def test_equals_stay_in_the_order_given_and_blocks_are_counted():
 def test_what_cannot_be_ranked_is_refused(figures):
     with pytest.raises(ValueError, match=r"^at least two treatments|^figures must be finite"):
         rank(figures)
+
+
+@pytest.mark.parametrize("blocks", [FEWEST_BLOCKS, 8])
+def test_equals_share_their_places_whatever_their_last_bits(blocks):
+    """Means over seeds of the same figures, in blocks that each rounding lifts one of."""
+    bits = [0.1 + 0.2, 0.3] * blocks
+    found = rank({"a": bits[:blocks], "b": [0.3] * blocks, "c": [0.3 - 1e-16] * blocks})
+    assert set(found.means.values()) == {2.0}
+    assert found.friedman == 1.0
+    assert found.told == ()

@@ -122,3 +122,27 @@ def test_a_choice_tells_what_both_ways_of_choosing_would_report():
 
 def test_of_no_candidates_none_is_chosen():
     assert choose({}, {}) is None
+
+
+def test_a_choice_between_equals_is_the_firsts_whatever_their_last_bits():
+    """fmean((0.1, 0.2)) is 0.15000000000000002."""
+    first, second = {0: 0.15, 1: 0.15}, {0: 0.1, 1: 0.2}
+    assert choose({"a": first, "b": second}, {"a": first, "b": second}).chosen == "a"
+    bits = {0: 0.3, 1: 0.3}, {0: 0.1 + 0.2, 1: 0.1 + 0.2}
+    found = choose(dict(zip("ab", bits, strict=True)), dict(zip("ab", bits, strict=True)))
+    assert (found.chosen, found.by_test, found.votes) == ("a", "a", {"a": 2, "b": 0})
+
+
+@pytest.mark.parametrize("n", [5, EXACT_SEEDS])
+def test_sign_flips_do_not_heed_the_size_of_the_figures(n):
+    d = stream(1, "sizes").normal(0.3, 1, n)
+    assert {sign_flip_p(d * scale) for scale in (1e-13, 1e-6, 1.0, 1e9)} == {sign_flip_p(d)}
+    # 0.1 + 0.2 - 0.3 is not 0: whoever adds up exactly finds every pattern as far from zero.
+    assert sign_flip_p(1e12 * np.array([0.1, 0.2, -0.3])) == 1.0
+
+
+@pytest.mark.parametrize("n", [14, 15])
+def test_wilcoxons_p_is_exact_with_ties_and_zeros_beyond_scipys_thirteen(n):
+    d = stream(n, "tied").integers(-2, 5, n) / 10
+    assert 0 in d
+    assert wilcoxon_p(d) == pytest.approx(signed_rank_p(d), rel=1e-9)

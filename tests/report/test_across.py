@@ -137,3 +137,27 @@ def test_a_study_is_not_written_into(folders, tmp_path):
     with pytest.raises(UserError, match="cannot write"):
         write_ranking(rank_studies(folders[:2]), blocked)
     assert blocked.read_text() == "mine"
+
+
+def test_diverged_runs_are_not_passed_over(tmp_path):
+    def explodes(run):
+        return run.recipe.remedy == "focal" and run.recipe.seed == 1
+
+    pair = [
+        write(tmp_path / "a", ("one", "aa"), diverge=explodes),
+        write(tmp_path / "b", ("b", "b")),
+    ]
+    across = rank_studies(pair)
+    assert across.ranked.left_out == ["focal"]
+    text = write_ranking(across, tmp_path / "out", "md").read_text("utf-8")
+    assert "6 / 6, of these 1 diverged" in text
+    assert "Not ranked, because a run of theirs diverged: with focal." in text
+
+
+def test_arms_judged_by_different_images_are_not_ranked_in_one_block(tmp_path):
+    text = TEXT.replace("REMEDIES", '"none", "drw"').replace("EPOCHS", "1").replace("PREFIX", "")
+    skewed = '[[arms]]\nname = "skewed"\nrecipe.test_skew = {profile="step",classes=[0],keep=0.5}\n'
+    study = Study.from_toml(text + skewed, "two.toml")
+    folders = [write_study(tmp_path / k, study, data=(k, k)) for k in ("aa", "bb")]
+    with pytest.raises(UserError, match=r"aa: arms 'none' and 'skewed' are judged by different"):
+        rank_studies(folders)

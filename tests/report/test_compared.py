@@ -6,8 +6,12 @@ import pytest
 
 from tests.report.synthetic import write_study
 from unskew.evaluation.significance import holm, paired_difference, t_test_p
+from unskew.report.catalogue import Words
 from unskew.report.compared import Compared, compare, corrected
+from unskew.report.context import Context
+from unskew.report.sections.conclusions import sentence
 from unskew.study.results import load_results
+from unskew.study.spec import Study
 
 
 @pytest.fixture
@@ -81,3 +85,24 @@ def test_a_difference_that_is_always_the_same_is_no_member_of_the_family():
     assert [pair.verdict for pair in found] == ["constant", "better"]
     assert [pair.family for pair in found] == [0, 1]
     assert found[1].adjusted == t_test_p(tested.difference)
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_figure_that_is_not_defined_is_not_said_to_be_missing_yet(study, tmp_path, language):
+    """On full data no class is a minority, however many runs finish."""
+    text = study.to_toml().replace('metric = "accuracy"', 'metric = "minority_accuracy"')
+    undefined = Study.from_toml(text, "undefined.toml")
+    results = load_results(write_study(tmp_path / "out", undefined))
+    (pair,) = pairs_of(results, "Skew")
+    assert pair.verdict == "undefined"
+    words = Words(language)
+    said = sentence(Context(words, tmp_path, results), pair)
+    assert words.metric("minority_accuracy") in said
+    assert said == words(
+        "comparison.undefined", candidate="λ = 0", baseline="full",
+        metric=words.metric("minority_accuracy"),
+    )  # fmt: skip
+    lagging = load_results(
+        write_study(tmp_path / "lags", undefined, leave_out=lambda run: "full" in run.arms)
+    )
+    assert [p.verdict for p in pairs_of(lagging, "Skew")] == ["missing"]

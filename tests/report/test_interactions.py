@@ -116,3 +116,33 @@ def test_the_arms_must_exist():
         )
     study = Study.from_toml(TEXT, "t")
     assert Study.from_toml(study.to_toml(), "copy") == study
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_where_less_is_better_it_does_better_where_the_loss_falls_more(tmp_path, language):
+    study = Study.from_toml(TEXT.replace("grid = { weight_decay = [1e-3, 1e-2, 1e-1] }\nlabel",
+        'metric = "nll"\ngrid = { weight_decay = [1e-3, 1e-2, 1e-1] }\nlabel'), "c")  # fmt: skip
+    context = context_of(
+        write_study(tmp_path / "out", study, strength=strength), tmp_path, language
+    )
+    family = family_of(context)
+    assert [found.verdict for found in family] == ["none", "larger", "smaller"]
+    assert family[1].found.paired.difference.mean < 0
+    plain = interaction_sentence(context, family[1])
+    better = {"en": "It does better without focal (95 %", "zh": "without focal效果更好"}[language]
+    assert better in plain
+    assert {"en": "gain", "zh": "增益"}[language] not in plain
+    told = family_sentence(context, family)
+    assert {"en": "for the better without focal in 1 of 3", "zh": "1 项without focal更好"}[
+        language
+    ] in told
+    assert len(compose(context).sections) > 5
+
+
+def test_an_undefined_figure_is_said_to_be_so(tmp_path):
+    text = TEXT.replace('label = "λ', 'metric = "few_accuracy"\nlabel = "λ')
+    context = context_of(write_study(tmp_path / "out", Study.from_toml(text, "c")), tmp_path)
+    family = family_of(context)
+    assert {found.verdict for found in family} == {"undefined"}
+    assert "few-shot accuracy defined" in interaction_sentence(context, family[0])
+    assert "nothing to test in 3" in family_sentence(context, family)

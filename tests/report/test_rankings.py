@@ -152,3 +152,43 @@ def test_no_label_covers_another_with_42_treatments():
     assert not covered
     width = figure.bbox.width
     assert all(box.x0 >= 0 and box.x1 <= width for box in boxes)
+
+
+def test_what_has_diverged_is_not_ranked_by_its_survivors(tmp_path):
+    def explodes(run):
+        recipe = run.recipe
+        return recipe.remedy == "mixup" and recipe.learning_rate == 0.1 and recipe.seed == 1
+
+    context = context_of(tmp_path, study(2), diverge=explodes)
+    (found,) = rank_all(context.results)
+    assert found.left_out == found.diverged == ["mixup"]
+    assert list(found.ranks.means) == ["drw", "focal", "none"]
+    assert found.seeds == [2, 2]
+    assert blocks_of(context, Paragraph)[-1].text.startswith("Not ranked, because a run of theirs")
+
+
+def test_a_block_is_ranked_over_the_seeds_that_all_have_there(tmp_path):
+    def lags(run):
+        return run.recipe.remedy == "none" and run.recipe.seed == 1
+
+    context = context_of(tmp_path, study(2), leave_out=lags)
+    (found,) = rank_all(context.results)
+    assert found.seeds == [1, 1]
+    assert found.figures["drw"] == [
+        context.results.arms[f"{rate}-drw"].metric("accuracy")[0] for rate in ("0.1", "0.2")
+    ]
+    (table,) = blocks_of(context, Table)
+    assert "all of them have there (1 seed)" in table.caption
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_blocks_without_the_figure_are_not_waited_for(tmp_path, language):
+    context = context_of(tmp_path, study(2, "few_accuracy"))
+    words = context.words = Words(language)
+    (found,) = rank_all(context.results)
+    assert (found.blocks, found.waiting) == ([], False)
+    first, note = blocks_of(context, Paragraph)
+    assert first.text == words("ranking.nothing")
+    metric, blocks = words.metric("few_accuracy"), words("words.between_items")
+    listed = blocks.join(["rate 0.1", "rate 0.2"])
+    assert note.text == words("ranking.undefined", metric=metric, blocks=listed)

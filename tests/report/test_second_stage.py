@@ -1,5 +1,7 @@
 """What a report says of a second stage."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.report.synthetic import context_of, write_study
@@ -122,3 +124,33 @@ def test_the_method_does_not_deny_that_half_of_the_test_images_chose(out, tmp_pa
     bullets = next(block for block in method.blocks if isinstance(block, Bullets))
     assert "chosen on one half of the test images" in bullets.items[1]
     assert "Nothing is chosen" not in " ".join(bullets.items)
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_where_nothing_but_the_baseline_goes_on_it_says_so(study, tmp_path, language):
+    """Every other arm has diverged, so there is no pair to compare."""
+    out = write_study(
+        tmp_path / "out", study, diverge=lambda run: run.recipe.weight_decay in STRENGTHS
+    )
+    context = context_of(out, tmp_path, language)
+    assert [list(second.arms) for second in context.results.second_stages] == [["none"]]
+    document = compose(context)
+    nothing = context.words("second_stage.nothing")
+    (stage,) = [s for s in document.sections if s.anchor == "second-stage"]
+    assert nothing in next(b for b in stage.blocks if isinstance(b, Paragraph)).text
+    assert not [b for b in stage.blocks if isinstance(b, Table)]
+    assert [b.items for b in document.sections[0].blocks if isinstance(b, Bullets)] == [(nothing,)]
+
+
+def test_classes_that_the_second_half_has_no_image_of_are_named(out, tmp_path):
+    context = context_of(out, tmp_path)
+    (second,) = context.results.second_stages
+    arm = second.arms["none"]
+    seed, run = next(iter(arm.runs.items()))
+    support = (0, *run.evaluation.support[1:])
+    blind = replace(run, evaluation=replace(run.evaluation, support=support))
+    (told, *_) = [b.text for b in section(context).blocks if isinstance(b, Paragraph)]
+    assert "holds no image" not in told
+    arm.runs[seed] = blind
+    (told, *_) = [b.text for b in section(context).blocks if isinstance(b, Paragraph)]
+    assert "holds no image of synthetic 0: a class with one test image" in told

@@ -1,6 +1,7 @@
 """What the sections say about a study whose answer is known."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -13,10 +14,11 @@ from unskew.report.compose import compose
 from unskew.report.context import Context
 from unskew.report.document import Bullets, Document, Paragraph, Picture, Table
 from unskew.report.figures.style import styled
-from unskew.report.sections.choice import make_choices
+from unskew.report.sections.choice import choice_sentence, make_choices
 from unskew.report.sections.comparisons import detectable_sentence, difference_table
 from unskew.report.sections.conclusions import sentence
 from unskew.report.sections.data import data_section
+from unskew.report.sections.method import method_section
 from unskew.report.sections.published import _holds, claim_sentences
 from unskew.study.parts import Claim
 from unskew.study.results import load_results
@@ -331,3 +333,91 @@ def test_one_seed_holds_no_claim(study, tmp_path):
 def test_samples_are_captioned_as_what_they_are(whole):
     (samples,) = [p for p in blocks(whole, "data", Picture) if p.name == "samples"]
     assert samples.caption.startswith("Training images of each class in each training set.")
+
+
+def test_the_same_figure_on_all_seeds_holds_no_claim_even_if_it_is_0():
+    claim = Claim(text="So it is.", arm="full", metric="accuracy", low=0.5)
+    nothing = mean_interval([0.0, 0.0])
+    assert _holds(nothing, claim, "accuracy", difference=False) is None
+    # Two arms that do the same on every seed do not differ by half.
+    assert _holds(nothing, claim, "accuracy", difference=True) is False
+
+
+@pytest.mark.parametrize(
+    "claim", [{"arm": "full"}, {"arm": "wd0", "than": "full"}], ids=["figure", "difference"]
+)
+def test_a_claim_about_a_figure_that_is_not_defined_says_so(made_up, tmp_path, claim):
+    told = claimed(made_up, tmp_path, metric="minority_accuracy", low=0.1, **claim)
+    assert "cannot be told here: minority accuracy is not defined for these runs" in told
+
+
+def test_a_choice_by_a_figure_that_is_not_defined_says_so(study, tmp_path):
+    changed = study.to_toml().replace('metric = "balanced_accuracy"\nvalidation',
+                                      'metric = "many_accuracy"\nvalidation')  # fmt: skip
+    changed = changed.replace('title = { en = "Decay" }', "")
+    out = write_study(tmp_path / "out", Study.from_toml(changed, "s.toml"))
+    for path in (out / "runs").glob("*/evaluation.json"):
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"many_accuracy": None}))
+    context = context_of(out, tmp_path)
+    (chosen,) = make_choices(context.results)
+    said = choice_sentence(context, chosen)
+    assert said.endswith(": nothing can be chosen by many-shot accuracy, which on no seed is "
+                         "defined for every value.")  # fmt: skip
+
+
+def test_a_choice_without_a_title_goes_by_its_name(made_up, tmp_path):
+    context = context_of(made_up, tmp_path)
+    (chosen,) = make_choices(context.results)
+    untitled = replace(chosen, selection=chosen.selection.model_copy(update={"title": {}}))
+    assert choice_sentence(context, untitled).startswith("decay: validation chooses")
+
+
+def test_two_training_sets_of_one_label_are_two(tmp_path):
+    text = 'name = "two"\nseeds = 1\nrecipe.epochs = 1\n'
+    for name, classes in (("a", [0, 2, 5, 9]), ("b", [0, 3, 6, 9])):
+        text += f'[[arms]]\nname = "{name}"\n'
+        text += f'recipe.skew = {{ profile = "step", classes = {classes}, keep = 0.1 }}\n'
+    out = write_study(tmp_path / "out", Study.from_toml(text, "two.toml"))
+    with styled():
+        section = data_section(context_of(out, tmp_path))
+    (table,) = [block for block in section.blocks if isinstance(block, Table)]
+    assert [row[0] for row in table.rows] == [
+        "synthetic 0 … synthetic 9 (4): 10 % kept (step-0_2_5_9-keep0.1)",
+        "synthetic 0 … synthetic 9 (4): 10 % kept (step-0_3_6_9-keep0.1)",
+    ]
+
+
+def test_a_run_that_serves_two_arms_is_one(tmp_path):
+    text = 'name = "two"\nseeds = 2\nrecipe.epochs = 1\n' + "".join(
+        f'[[arms]]\nname = "{name}"\n' for name in ("a", "same")
+    )
+    out = write_study(
+        tmp_path / "out", Study.from_toml(text, "two.toml"),
+        leave_out=lambda run: run.recipe.seed == 1,
+    )  # fmt: skip
+    summary, partial = document_of(out, tmp_path / "figures")[0].lead
+    assert summary.text.startswith("1 runs on ")
+    assert "1 of 2 runs are not over yet" in partial.text
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_arms_of_other_networks_or_training_sets_are_not_said_to_share_weights(
+    made_up, tmp_path, language
+):
+    document, context = document_of(made_up, tmp_path, language)
+    (bullets,) = blocks(document, "method", Bullets)
+    assert context.words("method.alike") in bullets.items[0]
+    assert context.words("method.unlike") in bullets.items[0]
+    same = {n: a for n, a in context.results.arms.items() if n != "full"}
+    context.results = replace(context.results, arms=same)
+    assert context.words("method.unlike") not in method_section(context).blocks[0].items[0]
+
+
+def test_what_so_many_seeds_can_show_is_told_of_fewest_and_most(study, tmp_path):
+    def lags(run):
+        return run.recipe.weight_decay == 1e-2 and run.recipe.seed > 2
+
+    document, _ = document_of(write_study(tmp_path / "o", study, leave_out=lags), tmp_path / "f")
+    (note,) = blocks(document, "conclusions", Paragraph)
+    assert "over 3–6 seeds each" in note.text
+    assert "p = 0.25 with 3 seeds and p = 0.031 with 6 seeds" in note.text

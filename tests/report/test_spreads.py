@@ -91,7 +91,8 @@ def test_the_report_has_both(out, tmp_path, language):
     method = document.sections[-1]
     told = [i for b in method.blocks if isinstance(b, Bullets) for i in b.items]
     listed = context.words("words.between_items").join("012")
-    assert context.words("method.pairing_subsets", subset_seeds=listed) in told
+    shared = {"subset_seeds": listed, "alike": "", "unlike": ""}
+    assert context.words("method.pairing_subsets", **shared) in told
 
 
 def test_with_one_seed_it_says_so(tmp_path):
@@ -106,3 +107,25 @@ def test_with_one_seed_it_says_so(tmp_path):
 def test_a_spread_of_one_arm_is_refused():
     with pytest.raises(UserError, match="a spread takes two arms or more, and has 1"):
         Study.from_toml(TEXT.replace('"{remedy}-*"', '"{remedy}-0"'), "spread.toml")
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_of_figures_without_a_rest_no_test_is_told(out, tmp_path, language):
+    context = context_of(out, tmp_path, language)
+    figures = np.array([[0.0, 0.1, 0.2], [0.2, 0.3, 0.4]])
+    luck = replace(spread_all(context.results)[0], figures=figures, found=spread(figures))
+    said = spread_sentence(context, luck)
+    source = "the images that are kept"
+    assert context.words("spread.untested", source=source) in said
+    assert "p <" not in said
+
+
+def test_an_undefined_figure_is_not_waited_for(tmp_path):
+    study = Study.from_toml(TEXT.replace("source =", 'metric = "few_accuracy"\nsource ='), "s.toml")
+    study = study.override(recipe={"epochs": 2})
+    arms = [arm.model_copy(update={"recipe": {}}) for arm in study.arms]  # full data: none has few
+    out = write_study(tmp_path / "out", study.model_copy(update={"arms": arms}))
+    context = context_of(out, tmp_path)
+    found = spread_all(context.results)[0]
+    assert (found.found, found.undefined) == (None, True)
+    assert "On fewer than two seeds is few-shot accuracy defined" in spread_sentence(context, found)

@@ -1,6 +1,7 @@
 """Whatever has happened to a file of a study, it is said in one sentence that names the file."""
 
 import random
+import re
 import shutil
 
 import pytest
@@ -40,9 +41,12 @@ SUBTLER = {
     "cut": lambda data: data[: len(data) // 2],
     "garbled": garbled,
     "an object": lambda data: b"{}",
-    "infinite": lambda data: data.replace(b"0.", b"9e999"),
+    "infinite": lambda data: re.sub(rb"\d+\.", b"9e999", data),
 }
 """What may leave a file that can still be read."""
+
+UNSEEN = {("data.json", "infinite"), ("models.json", "infinite")}
+"""They hold no number with a point in it: a name is changed, or nothing."""
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
@@ -58,14 +62,14 @@ def test_a_damaged_file_is_named(out, name, damage):
 @pytest.mark.parametrize("damage", SUBTLER)
 @pytest.mark.parametrize("name", READ)
 def test_subtler_damage_is_named_where_it_is_seen(out, name, damage):
-    path = next(out.rglob(name))
+    path = min(out.rglob(name))
     path.write_bytes(SUBTLER[damage](path.read_bytes()))
     said = ""
     try:
         write_report(out)
     except UserError as error:
         said = str(error)
-    assert not said or name in said
+    assert name in said or ((name, damage) in UNSEEN and not said)
     assert "\n" not in said
 
 
@@ -75,8 +79,12 @@ def test_a_missing_file(out, name):
     if name == "run.json":  # without it a run is not over yet
         assert load_results(out).missing == 1
         return
-    with pytest.raises(UserError, match=name):
+    with pytest.raises(UserError, match=name) as told:
         load_results(out)
+    # A study that was killed before its first run has its own file alone, and goes on.
+    whose = name in ("data.json", "models.json", "samples.safetensors")
+    assert ("run the study again" in str(told.value)) == whose
+    assert ("is no study's folder" in str(told.value)) == (name == "study.toml")
 
 
 @pytest.mark.parametrize("damage", ["emptied", "a list", "zeros"])
@@ -93,4 +101,4 @@ def test_a_study_goes_on_over_no_damaged_file(out, tiny, damage):
     path = out / "study.toml"
     path.write_bytes(DAMAGE[damage](path.read_bytes()))
     with pytest.raises(UserError, match=r"study\.toml"):
-        Store(out, tiny)
+        Store(out, tiny, "ab")

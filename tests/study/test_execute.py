@@ -1,6 +1,7 @@
 """A study from start to finish, stopped, shared, killed."""
 
 import csv
+import multiprocessing
 import os
 import shutil
 import signal
@@ -10,20 +11,22 @@ import threading
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from filelock import FileLock
 
 from tests.tiny_study import TEXT
 from unskew.errors import UserError
-from unskew.study.execute import _Pool, execute_study
+from unskew.study.execute import _Pool, _Worker, execute_study
 from unskew.study.plan import plan
 from unskew.study.progress import StudyProgress
 from unskew.study.results import load_results
 from unskew.study.spec import Study
-from unskew.study.store import COLUMNS
-from unskew.study.worker import Task, _do
+from unskew.study.store import COLUMNS, Store, check_folder
+from unskew.study.worker import Data, Over, Task, _do, work
 from unskew.training.events import EpochBegan, StepsDone
+from unskew.training.run import load_evaluation
 
 
 def rows(path):
@@ -83,10 +86,64 @@ def test_a_folder_of_another_study_or_of_anything_else_is_left_alone(
     with pytest.raises(UserError, match="holds the study 'tiny' with other settings"):
         execute_study(tiny.override(recipe={"epochs": 3}), data, finished)
     assert (finished / "study.toml").read_bytes() == before
+    (tmp_path / "study.toml.123.part").write_text("of one that was killed while it wrote")
+    check_folder(tmp_path, tiny)
+    (tmp_path / "study.toml.123.part").unlink()
     (tmp_path / "thesis.doc").write_text("precious")
+    with pytest.raises(UserError, match="cannot write the study's folder"):
+        check_folder(tmp_path / "thesis.doc", tiny)
     with pytest.raises(UserError, match="holds files that are no study's"):
         execute_study(tiny, data, tmp_path)
     assert [p.name for p in tmp_path.iterdir()] == ["thesis.doc"]
+
+
+def test_a_study_that_another_process_is_just_writing_is_no_stranger(tiny, tmp_path, monkeypatch):
+    """Its file is there a moment after the folder was listed, with all else that comes first."""
+    listed = Path.iterdir
+
+    def iterdir(folder):
+        (folder / "runs").mkdir()
+        names = list(listed(folder))
+        (folder / "study.toml").write_text(tiny.to_toml(), encoding="utf-8")
+        return iter(names)
+
+    monkeypatch.setattr(Path, "iterdir", iterdir)
+    check_folder(tmp_path, tiny)
+
+
+def test_the_same_images_elsewhere_go_on_and_other_ones_are_refused(
+    finished, tiny, tmp_path, squares, data
+):
+    out = shutil.copytree(finished, tmp_path / "out")
+    before = (out / "study.toml").read_bytes()
+    with pytest.raises(UserError, match="have changed since, or are opened in another way; name"):
+        Store(out, tiny, "ab")
+    with pytest.raises(UserError, match=r"holds the study 'tiny' of other images \(.*squares\.zip"):
+        Store(out, tiny.override(data="digits"), "ab")
+    assert (out / "study.toml").read_bytes() == before
+    # Before the data are opened only names can be told apart.
+    check_folder(out, tiny.override(data="digits"))
+    (out / "study.toml").write_text(tiny.override(data="digits").to_toml(), encoding="utf-8")
+    with pytest.raises(UserError, match=r"of other images \(digits\)"):
+        check_folder(out, tiny.override(data="cifar10"))
+    (out / "study.toml").write_bytes(before)
+    moved = shutil.copy(squares, tmp_path / "squares.zip")
+    assert execute_study(tiny.override(data=str(moved)), data, out) == {}
+    assert len(list(out.glob("runs/*"))) == len(list(finished.glob("runs/*")))
+    (out / "data.json").write_bytes(b"damaged")
+    check_folder(out, tiny, data.fingerprint)
+
+
+def test_a_mended_fault_of_a_file_loses_no_runs(finished, tiny, tmp_path, data):
+    out = shutil.copytree(finished, tmp_path / "out")
+    text = (out / "study.toml").read_text("utf-8")
+    faulty = text.replace('"decay"', '"decy"', 1)
+    assert faulty != text
+    (out / "study.toml").write_text(faulty, encoding="utf-8")
+    with pytest.raises(UserError, match=r"study\.toml: the claim"):
+        load_results(out)
+    Store(out, tiny, data.fingerprint)
+    assert load_results(out).missing == 0
 
 
 def test_a_diverged_run_is_recorded_without_figures_and_the_study_goes_on(tiny, tmp_path, data):
@@ -270,6 +327,140 @@ def test_one_bad_file_fails_its_own_run_alone(tiny, data, tmp_path):
     failed = overs[runs[1].recipe.run_id]
     assert failed.outcome == "failed"
     assert "checkpoint.safetensors is damaged" in failed.message
+
+
+def answers(tiny, data, tmp_path):
+    """What a worker that opens `data` answers to a study's runs."""
+    ours, theirs = multiprocessing.Pipe()
+    tasks = [
+        Task(run.recipe.model_dump(), tmp_path / run.recipe.run_id) for run in plan(tiny, 1, "ab")
+    ]
+    worker = threading.Thread(target=work_here, args=(theirs, data))
+    worker.start()
+    ours.send(tasks)
+    overs = [ours.recv() for _ in tasks]
+    ours.close()
+    worker.join(timeout=60)
+    assert not list(tmp_path.glob("*/run.json"))
+    return {(over.outcome, over.message) for over in overs}
+
+
+def work_here(connection, data):
+    """`work` in a thread, which may not say what becomes of Ctrl-C."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(signal, "signal", lambda *args: None)
+        patch.setattr("unskew.kernels.memory.keep_freed_memory", lambda: None)
+        patch.setenv("OMP_NUM_THREADS", "1")
+        work(connection, data, 1, "cpu")
+
+
+def test_a_worker_trains_on_no_other_images(tiny, cache, tmp_path):
+    """The folder has changed, or is gone, when the worker opens it."""
+    (said,) = answers(tiny, Data(tiny.data, False, None, "ab"), tmp_path)
+    assert said[0] == "failed"
+    assert "squares.zip have changed since the study began: put them back" in said[1]
+    (said,) = answers(tiny, Data(str(tmp_path / "gone"), False, None, "ab"), tmp_path)
+    assert said[0] == "failed"
+    assert said[1].startswith("no data at")
+
+
+def test_data_that_change_while_a_study_runs_fail_its_runs_in_one_sentence(tiny, data, tmp_path):
+    """Opened, and then a photo is added before the workers open them."""
+    changed = replace(data, fingerprint="ab")
+    failures = execute_study(tiny.override(seeds=1), changed, tmp_path / "out", workers=1)
+    assert len(failures) == 5
+    (message,) = set(failures.values())
+    assert "have changed since the study began" in message
+    assert rows(tmp_path / "out" / "results.csv") == []
+
+
+@pytest.fixture
+def pool(tiny, data, finished):
+    """A pool without workers, and one that only has a connection, with a run at hand."""
+    runs = plan(tiny, tiny.seeds, data.fingerprint)
+    store, progress = Store(finished, tiny, data.fingerprint), StudyProgress(list(runs), 1)
+    pool = _Pool(Data(tiny.data, False, None, data.fingerprint), 0, 1, "cpu", store, progress)
+    ours, theirs = multiprocessing.Pipe()
+    worker = _Worker(SimpleNamespace(join=lambda: None, exitcode=-9), ours)
+    worker.runs = {run.recipe.run_id: run for run in runs}
+    for run in runs:
+        progress.begin(run)
+    pool._workers = [worker]
+    pool._start = lambda: _Worker(None, None)
+    return pool, progress, theirs
+
+
+def test_runs_that_are_over_together_are_taken_in_together(pool):
+    pool, progress, theirs = pool
+    total = progress.total
+    for name in list(progress.current):
+        theirs.send(Over(name, "finished"))
+    assert pool.collect()
+    assert (progress.done, progress.total) == (total, total)
+
+
+def test_runs_of_a_worker_that_dies_are_not_done_until_they_fail(pool):
+    pool, progress, theirs = pool
+    total = progress.total
+    (worker,) = pool._workers
+    theirs.close()
+    assert not pool.collect()
+    assert (progress.done, progress.total, len(progress.waiting)) == (0, total, total)
+    assert not pool.failures
+    run = progress.waiting[0]
+    progress.begin(run)
+    worker.runs = {run.recipe.run_id: run}
+    pool._workers = [worker]
+    pool._replace(worker)
+    assert pool.failures == {run.recipe.run_id: "its process ended 2 times (code -9)"}
+    assert (progress.done, progress.total) == (1, total)
+
+
+def test_a_row_is_read_once(finished, tiny, data, tmp_path, monkeypatch):
+    out = shutil.copytree(finished, tmp_path / "out")
+    store, runs = Store(out, tiny, data.fingerprint), plan(tiny, tiny.seeds, data.fingerprint)
+    read = []
+    monkeypatch.setattr(
+        "unskew.study.store.load_evaluation", lambda f: (read.append(f), load_evaluation(f))[1]
+    )
+    before = (out / "results.csv").read_bytes()
+    for _ in range(3):
+        store.write_tables(runs, data.name)
+    assert len(read) == len(set(read)) == len(runs)
+    assert (out / "results.csv").read_bytes() == before
+
+
+def test_a_history_without_an_epoch_is_named(finished, tiny, data, tmp_path):
+    out = shutil.copytree(finished, tmp_path / "out")
+    runs = plan(tiny, tiny.seeds, data.fingerprint)
+    path = out / "runs" / runs[0].recipe.run_id / "history.csv"
+    path.write_text(path.read_text("utf-8").splitlines(keepends=True)[0], encoding="utf-8")
+    with pytest.raises(UserError, match=r"history\.csv is damaged: delete its folder"):
+        Store(out, tiny, data.fingerprint).write_tables(runs, data.name)
+
+
+def test_what_another_process_finishes_last_has_its_row(finished, tiny, data, tmp_path):
+    """All but one run is done, and the last is another process's until it is done there."""
+    out = shutil.copytree(finished, tmp_path / "out")
+    run = next(run for run in plan(tiny, tiny.seeds, data.fingerprint) if not run.for_choice)
+    path = out / "runs" / run.recipe.run_id / "run.json"
+    kept = path.read_bytes()
+    path.unlink()
+    lock = FileLock(path.with_name(".lock"))
+    lock.acquire()
+    seen: list[StudyProgress] = []
+    found: list[dict[str, str]] = []
+    thread = threading.Thread(
+        target=lambda: found.append(execute_study(tiny, data, out, workers=1, listen=seen.append)),
+        daemon=True,
+    )
+    thread.start()
+    wait_for(lambda: seen and not seen[-1].current and not seen[-1].waiting)
+    path.write_bytes(kept)
+    lock.release()
+    thread.join(timeout=120)
+    assert found == [{}]
+    assert run.recipe.run_id in {row["run"] for row in rows(out / "results.csv")}
 
 
 def test_progress_estimates_from_what_runs_have_taken(tiny, monkeypatch):

@@ -55,7 +55,9 @@ def test_a_star_stands_for_something():
     [
         ("-full-wd*", "-full-wd", "blocks.0.arms"),
         ("-full-wd*", "-full-*-*", "blocks.0.arms"),
-        ("-full-wd*", "-skewed-wd*", "takes two blocks or more"),
+        ("-full-wd*", "-skewed-wd*", r"has the block 'cnn-skewed-wd\*' twice"),
+        ('    { arms = "{model}-full-wd*", label = "{model}, full" },\n', "",
+         "takes two blocks or more, and has cnn-skewed"),
         ('"{model}-skewed-wd*"', '"{model}-skewed-w*"', "share fewer than two treatments"),
     ],
 )  # fmt: skip
@@ -64,6 +66,12 @@ def test_faults_are_named(old, new, words):
     text = TEXT.replace(old, new, 1).replace('grid = { model = ["cnn", "lstm"] }\nblocks',
                                              'grid = { model = ["cnn"] }\nblocks')  # fmt: skip
     with pytest.raises(UserError, match=words):
+        Study.from_toml(text, "t")
+
+
+def test_a_block_whose_placeholder_is_forgotten_is_not_counted_twice():
+    text = TEXT.replace('"{model}-full-wd*"', '"cnn-full-wd*"')
+    with pytest.raises(UserError, match=r"block 'cnn-full-wd\*' twice: tell its blocks apart"):
         Study.from_toml(text, "t")
 
 

@@ -213,6 +213,11 @@ def test_a_twin_goes_first_in_every_plan(study):
     ("old", "new", "words"),
     [
         ('among = ["*"]', 'among = ["focal"]', "takes the best 2 of 1 arms"),
+        (
+            'among = ["*"]',
+            'among = ["focal", "none", "decy"]',
+            "'best' names 'decy', which matches",
+        ),
         ('always = ["decay"]', 'always = ["dcay"]', "second stage 'best' names 'dcay'"),
         (
             "seeds = 2\n[recipe]",
@@ -227,6 +232,12 @@ def test_faults_in_a_second_stage_are_named(old, new, words):
     assert old in TEXT
     with pytest.raises(UserError, match=words):
         Study.from_toml(TEXT.replace(old, new), "stages.toml")
+
+
+def test_two_second_stages_do_not_share_a_name():
+    again = TEXT[TEXT.index("[[confirmations]]") :]
+    with pytest.raises(UserError, match="two second stages are called 'best': give each a name"):
+        Study.from_toml(TEXT + again, "stages.toml")
 
 
 def test_two_second_stages_share_the_runs_of_an_arm(study, data, tmp_path):
@@ -244,6 +255,27 @@ def test_two_second_stages_share_the_runs_of_an_arm(study, data, tmp_path):
     stages = load_results(out).second_stages
     assert [stage.missing for stage in stages] == [0, 0]
     assert [stage.stage.metric for stage in stages] == ["balanced_accuracy", "worst_class_accuracy"]
+
+
+def test_what_is_wrong_with_one_second_stage_is_no_fault_of_another(out, study, data, tmp_path):
+    """The first one's baseline has diverged, and the second one asks nothing of it."""
+    copy = shutil.copytree(out, tmp_path / "out")
+    for run in plan(study, study.seeds, data.fingerprint):
+        if "decay" in run.arms:
+            path = copy / "runs" / run.recipe.run_id / "run.json"
+            path.write_text(path.read_text().replace('"finished"', '"diverged"', 1))
+    first, *_ = study.confirmations
+    changes = {"always": [], "among": ["focal"], "best": 1, "seeds": 1}
+    stages = [
+        first.model_copy(update={**changes, "baseline": "decay"}),
+        first.model_copy(update={**changes, "name": "other"}),
+    ]
+    both = study.model_copy(update={"confirmations": stages}).check()
+    failures = execute_study(both, data, copy, workers=1)
+    assert list(failures) == ["best"]
+    assert "second stage 'best': its baseline 'decay' has diverged" in failures["best"]
+    (stage,) = load_results(copy).second_stages
+    assert (stage.stage.name, stage.missing) == ("other", 0)
 
 
 def test_a_ranking_by_another_metric_or_of_other_images_is_not_this_ones(out, tmp_path):

@@ -74,7 +74,16 @@ def test_a_run_for_a_choice_holds_images_out(tiny):
         ('field = "weight_decay"', 'field = "weight_decay"\nmetric = "nll"', "largest nll"),
         ('field = "weight_decay"', 'field = "weight_decay"\nmetric = "acuracy"', "mean 'accuracy'"),
         ('title = "Does decay help?"', 'metric = "zz"', "unknown metric 'zz': known are accuracy"),
-        ('arms = ["wd*"]', 'arms = ["xx*"]', "selection 'decay' matches no arm"),
+        ('arms = ["wd*"]', 'arms = ["xx*"]',
+         r"selection 'decay' names 'xx\*', which matches no arm: the arms are wd0, wd1e-3, full"),
+        ('arms = ["wd*"]', 'arms = ["wd*", "ful"]', "selection 'decay' names 'ful', which matches"),
+        ('arms = ["wd*"]', "arms = []", "selection 'decay' has no arms"),
+        ('["wd0", "full"]', '["wd0", "wd0"]', "compares 'wd0' with itself"),
+        ('["wd0", "full"]', '["wd1e-3", "wd0"]', "compares 'wd1e-3' with 'wd0' twice"),
+        ('["wd0", "full"]]', '["wd0", "full"]]\ngrid = { model = ["cnn", "lstm"] }',
+         "compares 'wd1e-3' with 'wd0' twice: tell its pairs apart by its grid"),
+        ('pairs = [["wd1e-3", "wd0"], ["wd0", "full"]]',
+         'baseline = "full"\ncandidates = ["wd0", "full"]', "compares 'full' with itself"),
         ('["wd0", "full"]', '["wd0", "ful"]', "a comparison names 'ful'"),
         ('arm = "full", metric = "accuracy", value', 'arm = "f", metric = "accuracy", value',
          "a published figure names 'f'"),
@@ -85,7 +94,23 @@ def test_a_run_for_a_choice_holds_images_out(tiny):
         ("epochs = 2", 'epochs = 2\ndata = "cifar10"', "arm 'wd0': data cannot be set"),
         ("epochs = 2", "epochs = 2\nseed = 7", "arm 'wd0': seed cannot be set"),
         ("epochs = 2", "epochs = 2\nvalidation = 0.2", "a selection says what is held out"),
-        ("weight_decay = [0, 1e-3]", "weight_decay = []", "matches no arm"),
+        ("weight_decay = [0, 1e-3]", "weight_decay = []",
+         "has a grid without a value of weight_decay: no list of a grid may be empty"),
+        ('["wd0", "full"]]', '["wd0", "full"]]\ngrid = { model = [] }',
+         "a comparison has a grid without a value of model"),
+        ('field = "weight_decay"', 'field = "weight_decay"\ngrid = { model = [] }',
+         "selection 'decay' has a grid without a value of model"),
+        ('selection = "decay", value', 'selection = "decy", value',
+         "the claim 'Decay is best.' names the selection 'decy', but the selections are decay"),
+        ('selection = "decay", value = 1e-3', 'selection = "decay"',
+         "'Decay is best.' holds whatever is measured: give it a value, a low or a high"),
+        ('arm = "full", metric = "accuracy", low = 0.0,', 'arm = "full", low = 0.0,',
+         "'It learns.' says no figure of arm 'full': give it a metric"),
+        ('arm = "full", metric = "accuracy", low = 0.0,',
+         'arm = "full", metric = "accuracy", value = 0.0,',
+         "'It learns.' holds whatever is measured: give it a low or a high"),
+        ('arm = "full", metric = "accuracy", low = 0.0,', "low = 0.0,",
+         "'It learns.' is about nothing: name a selection or an arm"),
         ("seeds = 2", "seeds = " + "9" * 5000, "not valid TOML"),
         ("seeds = 2", "seeds = " + "[" * 5000, "not valid TOML"),
         ("weight_decay = [0, 1e-3]", "subset_seed = [" + "9" * 400 + "]", "a number is too large"),
@@ -118,9 +143,22 @@ def test_interactions_are_told_apart_by_their_labels():
         Study.from_toml(interactions("λ = {weight_decay}", "at {weight_decay}"), "t")
 
 
-def test_a_study_without_arms_is_none():
-    with pytest.raises(UserError, match="the study has no arm"):
-        Study.from_toml('name = "t"\n[[arms]]\nname = "{remedy}"\ngrid = { remedy = [] }\n', "t")
+def test_a_family_without_a_grid_s_value_is_none():
+    text = interactions("λ = {weight_decay}").replace(
+        "grid = { weight_decay = [0, 1e-3] }\nfirst", "grid = { weight_decay = [] }\nfirst"
+    )
+    with pytest.raises(UserError, match="an interaction has a grid without a value of weight_de"):
+        Study.from_toml(text, "t")
+
+
+def test_a_name_may_have_brackets_and_a_slip_in_any_list_is_named():
+    text = TEXT.replace('arms = ["wd*"]', 'arms = ["wd*", "[all]"]').replace(
+        'name = "full"', 'name = "[all]"').replace('"full"', '"[all]"')  # fmt: skip
+    (choice,) = Study.from_toml(text, "t").expanded_selections()
+    assert choice.arms == ["wd0", "wd1e-3", "[all]"]
+    spread = '\n[[spreads]]\nsource = "chance"\narms = ["wd*", "fll"]\n'
+    with pytest.raises(UserError, match="a spread names 'fll', which matches no arm"):
+        Study.from_toml(TEXT + spread, "t")
 
 
 @pytest.mark.parametrize(
@@ -159,6 +197,17 @@ def test_overrides(tiny):
         tiny.override(recipe={"weight_decay": 1})
     with pytest.raises(UserError, match="epochs = 0"):
         tiny.override(recipe={"epochs": 0})
+
+
+def test_a_known_name_is_no_folder_s(tiny, tmp_path, monkeypatch):
+    (tmp_path / "cifar10").mkdir()
+    (tmp_path / "photos").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert tiny.override(data="cifar10").data == "cifar10"
+    assert tiny.override(data="photos").data == str(tmp_path / "photos")
+    assert tiny.override(data="x" * 5000).data == "x" * 5000
+    with pytest.raises(UserError, match="'~nobody-of-this-name/x' names the home of somebody"):
+        tiny.override(data="~nobody-of-this-name/x")
 
 
 def test_texts():

@@ -33,7 +33,10 @@ def expected_calibration_error(probabilities: Probabilities, labels: Labels) -> 
 
 
 def classwise_calibration_error(probabilities: Probabilities, labels: Labels) -> float:
-    """Mean over classes of the gap of each class's probability (Kull et al. 2019, section 2)."""
+    """Mean over classes of the gap of each class's probability (Kull et al. 2019, section 2).
+
+    Over all K: a class without images has the gap of what it is given, which should be nothing.
+    """
     classes = probabilities.shape[1]
     return float(np.mean([binned_gap(probabilities[:, k], labels == k) for k in range(classes)]))
 

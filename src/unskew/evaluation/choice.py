@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from unskew.evaluation.significance import DECIMALS
+
 Scores = Mapping[str, Mapping[int, float]]
 """A figure by candidate and seed."""
 
@@ -41,7 +43,7 @@ class Choice:
 def choose(validation: Scores, test: Scores) -> Choice | None:
     """Choose among candidates by validation; None if no seed is complete.
 
-    Ties go to the candidate that comes first.
+    Ties go to the candidate that comes first; what differs by rounding alone is a tie.
 
     Parameters
     ----------
@@ -52,9 +54,13 @@ def choose(validation: Scores, test: Scores) -> Choice | None:
     if not seeds:
         return None
     names = list(validation)
-    inside = np.array([[validation[name][seed] for seed in seeds] for name in names])
-    outside = np.array([[test[name][seed] for seed in seeds] for name in names])
-    chosen, by_test = int(inside.mean(axis=1).argmax()), int(outside.mean(axis=1).argmax())
+    inside, outside = (
+        np.array([[table[name][seed] for seed in seeds] for name in names]).round(DECIMALS)
+        for table in (validation, test)
+    )
+    chosen, by_test = (
+        int(table.mean(axis=1).round(DECIMALS).argmax()) for table in (inside, outside)
+    )
     votes = Counter(names[k] for k in inside.argmax(axis=0))
     return Choice(
         chosen=names[chosen],

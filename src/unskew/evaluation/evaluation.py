@@ -21,7 +21,9 @@ class Evaluation:
     """Figures of one classifier; all shares in [0, 1], None where a figure is undefined.
 
     Means over classes leave out classes that have no image in the evaluated set: their recall
-    is undefined, and counting it as 0 or 1 would be a guess.
+    is undefined, and counting it as 0 or 1 would be a guess. `classwise_ece` alone is over all
+    classes, as its source has it: that what is given to a class without images is too much, is
+    known.
 
     Attributes
     ----------
@@ -41,7 +43,8 @@ class Evaluation:
     nll: mean negative log-likelihood, in nats.
     brier: mean squared error of the probabilities, summed over classes (Brier 1950), in [0, 2].
     ece: expected calibration error of the top probability, 15 equal bins (Guo et al. 2017).
-    classwise_ece: mean over classes of the same for each class's probability (Kull et al. 2019).
+    classwise_ece: mean over all classes, with images or without, of the same for each class's
+        probability (Kull et al. 2019).
     auroc: each class against the rest.
     """
 

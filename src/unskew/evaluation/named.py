@@ -8,8 +8,8 @@ from unskew.evaluation.evaluation import Evaluation
 
 EVALUATED = frozenset(
     field.name for field in fields(Evaluation) if field.type in ("float", "float | None")
-)
-"""Figures that are one number."""
+) | {"mean_auroc"}
+"""Figures that are one number; the last is no field, for it follows from those of the classes."""
 
 LOWER_IS_BETTER = frozenset(
     {"final_train_loss", "train_seconds", "nll", "brier", "ece", "classwise_ece"}

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from unskew.data.randomness import stream
-from unskew.evaluation.significance import CONFIDENCE, RESAMPLES, holm, wilcoxon_p
+from unskew.evaluation.significance import CONFIDENCE, DECIMALS, RESAMPLES, holm, wilcoxon_p
 
 LEVEL = 1 - CONFIDENCE
 FEWEST_BLOCKS = 6
@@ -75,7 +75,8 @@ def rank(figures: Mapping[str, Sequence[float]]) -> Ranks:
     names = list(figures)
     if len(names) < 2 or len({len(values) for values in figures.values()}) != 1:
         raise ValueError("at least two treatments are needed, with a figure in every block each")
-    table = np.array([figures[name] for name in names], dtype=np.float64).T
+    # Means of equal figures differ in their last bit, and would have different ranks.
+    table = np.array([figures[name] for name in names], dtype=np.float64).T.round(DECIMALS)
     if not table.size or not np.isfinite(table).all():
         raise ValueError("figures must be finite, in one block at least")
     ranks = rankdata(-table, axis=1)
@@ -150,8 +151,8 @@ def _critical(ranges: NDArray[np.float64]) -> float | None:
 def _wilcoxon(table: NDArray[np.float64]) -> dict[tuple[int, int], float]:
     """p of each pair of treatments after Holm's correction, from figures (N, K)."""
     pairs = list(combinations(range(table.shape[1]), 2))
-    return dict(zip(pairs, holm([wilcoxon_p(table[:, i] - table[:, j]) for i, j in pairs]),
-                    strict=True))  # fmt: skip
+    differences = [(table[:, i] - table[:, j]).round(DECIMALS) for i, j in pairs]
+    return dict(zip(pairs, holm([wilcoxon_p(each) for each in differences]), strict=True))
 
 
 def _cliques(order: list[int], told: set[tuple[int, int]]) -> list[list[int]]:

@@ -22,7 +22,8 @@ class Spread:
         its; 0 where the figures differ by less than the rest explains.
     rows_low, rows_high, columns_low, columns_high: intervals of 95 % for these.
     rest: standard deviation of what is left: chance that belongs to no row or column alone.
-    rows_p, columns_p: of the F tests that rows, or columns, add nothing.
+    rows_p, columns_p: of the F tests that rows, or columns, add nothing; None where these differ
+        and nothing is left, which coarse figures do by luck: no test can be made of that.
     """
 
     rows: float
@@ -32,8 +33,8 @@ class Spread:
     columns_low: float
     columns_high: float
     rest: float
-    rows_p: float
-    columns_p: float
+    rows_p: float | None
+    columns_p: float | None
 
 
 def spread(figures: NDArray[np.float64]) -> Spread:
@@ -73,7 +74,7 @@ def spread(figures: NDArray[np.float64]) -> Spread:
 
 def _component(
     square: float, own: int, repeats: int, rest: float, freedom: int
-) -> tuple[float, float, float, float]:
+) -> tuple[float, float, float, float | None]:
     """(standard deviation, low, high, p) of one factor.
 
     Parameters
@@ -96,5 +97,5 @@ def _component(
         deviation(1 - 1 / ratio, 1.0),
         deviation(low, chi2.isf(tail, own) / own),
         deviation(high, chi2.ppf(tail, own) / own),
-        float(f.sf(ratio, own, freedom)),
+        float(f.sf(ratio, own, freedom)) if rest else None,
     )

@@ -52,7 +52,8 @@ def rank_studies(
     Raises
     ------
     UserError: a folder is no study's or is named twice, a pattern has not one `*`, there are
-        fewer than two blocks, or no two treatments that all blocks have.
+        fewer than two blocks, no two treatments that all blocks have, or two in one block that are
+        judged by different test images.
     """
     resolved = [folder.resolve() for folder in folders]
     twice = [str(f) for f, n in zip(folders, map(resolved.count, resolved), strict=True) if n > 1]
@@ -79,8 +80,11 @@ def rank_studies(
             "these studies have no two arms in common to rank: run the same study file on each "
             "data set, or say with --arms which arms stand for which treatments"
         )
+    of_places = [folder for folder in folders for _ in dict.fromkeys(arms)]
+    for folder, place in zip(of_places, places, strict=True):
+        _check_judged_alike(folder, place, list(treatments))
     ranked = rank_places({}, metric, treatments, places)
-    if not any(ranked.figures.values()):
+    if not any(arm.metric(metric) for place in places for arm in place.treatments().values()):
         raise UserError(f"no finished run of these arms has the figure {metric!r}")
     return Across(ranked, tuple(folders), studies, _differing(places, list(treatments)))
 
@@ -109,6 +113,18 @@ def _treatments(places: list[Place], first: StudyResults) -> dict[str, Text]:
         for name, arm in found[0].items()
         if all(name in block for block in found)
     }
+
+
+def _check_judged_alike(folder: Path, place: Place, treatments: list[str]) -> None:
+    """As `Study.check` does of a study's own rankings."""
+    ranked = [place.treatments()[treatment].arm for treatment in treatments]
+    for arm in ranked[1:]:
+        if arm.recipe.test_skew != ranked[0].recipe.test_skew:
+            raise UserError(
+                f"{folder}: arms {ranked[0].name!r} and {arm.name!r} are judged by different test "
+                "images, so they cannot be ranked in one block: name with --arms those of one "
+                "test_skew"
+            )
 
 
 def _differing(places: list[Place], treatments: list[str]) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from unskew.evaluation.significance import (
     t_test_p,
 )
 from unskew.study.parts import Comparison
-from unskew.study.results import StudyResults
+from unskew.study.results import ArmResults, StudyResults
 
 LEVEL = 0.05
 
@@ -33,6 +33,7 @@ class Compared:
         where there is no test, with fewer than two seeds or a difference that is always the same.
     family: comparisons that the correction is over.
     diverged: seeds on which a run of either has diverged; they are in no figure.
+    undefined: whether they share finished seeds, on none of which both have the figure.
     """
 
     candidate: str
@@ -44,17 +45,20 @@ class Compared:
     adjusted: float | None = None
     family: int = 0
     diverged: tuple[int, ...] = ()
+    undefined: bool = False
 
     @property
     def verdict(self) -> str:
         """ "better", "worse", "hint", "none" (no evidence), "constant" (the same difference on
-        every seed, of which no test can be made), "single" (one seed), "diverged" or "missing"
-        (no seed is left, or there yet).
+        every seed, of which no test can be made), "single" (one seed), "undefined" (no run has the
+        figure, however many finish), "diverged" or "missing" (no seed is left, or there yet).
 
         A hint is an interval that leaves zero out where the corrected p is not small enough: of
         many comparisons some look so by chance.
         """
         if self.paired is None:
+            if self.undefined:
+                return "undefined"
             return "diverged" if self.diverged else "missing"
         if self.paired.is_constant:
             return "constant"
@@ -86,7 +90,8 @@ def _pair(results: StudyResults, candidate: str, baseline: str, metric: str) -> 
     ours, theirs = results.arms[candidate].metric(metric), results.arms[baseline].metric(metric)
     seeds, diverged = sorted(ours.keys() & theirs.keys()), lost(results, candidate, baseline)
     if not seeds:
-        return Compared(candidate, baseline, metric, diverged=diverged)
+        undefined = bool(finished(results.arms[candidate], results.arms[baseline]))
+        return Compared(candidate, baseline, metric, diverged=diverged, undefined=undefined)
     return Compared(
         candidate,
         baseline,
@@ -96,6 +101,11 @@ def _pair(results: StudyResults, candidate: str, baseline: str, metric: str) -> 
         tuple(ours[seed] - theirs[seed] for seed in seeds),
         diverged=diverged,
     )
+
+
+def finished(*arms: ArmResults) -> set[int]:
+    """Seeds on which every one of these arms has finished."""
+    return set.intersection(*({s for s, run in a.runs.items() if run.evaluation} for a in arms))
 
 
 def lost(results: StudyResults, *arms: str) -> tuple[int, ...]:

@@ -28,6 +28,7 @@ from unskew.report.sections.results import curves_section, results_section
 from unskew.report.sections.second_stage import confirm, second_stage_section
 from unskew.report.sections.spreads import spreads_section
 from unskew.report.spreads import spread_all
+from unskew.study.plan import plan
 
 
 def compose(
@@ -94,18 +95,21 @@ def _writers(context: Context) -> list[Callable[[], Section]]:
 
 def _lead(context: Context) -> tuple[Block, ...]:
     results, words = context.results, context.words
-    total = results.planned * len(results.arms)
+    # A run serves every arm of its recipe, and is one.
+    planned = plan(results.study, results.planned, results.data.fingerprint)
+    total = sum(not run.for_choice for run in planned)
+    over = len({run.folder for arm in results.arms.values() for run in arm.runs.values()})
     question = context.text(results.study.question)
     summary = words(
         "lead.summary",
-        runs=total - results.missing,
+        runs=over,
         data=results.data.name,
         arms=len(results.arms),
         seeds=words.seeds(results.planned),
     )
     blocks: list[Block] = [Paragraph(text) for text in (question, summary) if text]
-    if results.missing:
-        partial = words("lead.partial", missing=results.missing, total=total)
+    if over < total:
+        partial = words("lead.partial", missing=total - over, total=total)
         blocks.append(Paragraph(partial, note=True))
     return tuple(blocks)
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from statistics import fmean
 
+from unskew.evaluation.named import LOWER_IS_BETTER
 from unskew.evaluation.significance import paired_difference
-from unskew.report.compared import Compared, corrected, lost
+from unskew.report.compared import Compared, corrected, finished, lost
 from unskew.study.parts import Interaction
 from unskew.study.results import StudyResults
 
@@ -19,7 +20,7 @@ class Interacting:
     ----------
     interaction: as the study names it.
     found: the first gain against the second: `means` are the two mean gains, `paired` and
-        `by_seed` their difference. Its verdict is that of a figure of which more is better.
+        `by_seed` their difference.
     """
 
     interaction: Interaction
@@ -27,13 +28,16 @@ class Interacting:
 
     @property
     def verdict(self) -> str:
-        """ "larger" or "smaller" (the first gain than the second), "hint", "none" (no evidence),
-        "constant", "single" (one seed), "diverged" or "missing", as of `Compared`.
+        """ "larger" or "smaller" (the first gain than the second; of a figure of which less is
+        better, a gain is what it falls by), "hint", "none" (no evidence), "constant", "single"
+        (one seed), "undefined", "diverged" or "missing", as of `Compared`.
         """
-        verdict = self.found.verdict
-        if verdict not in ("better", "worse") or self.found.paired is None:
-            return verdict
-        return "larger" if self.found.paired.difference.mean > 0 else "smaller"
+        return {"better": "larger", "worse": "smaller"}.get(self.found.verdict, self.found.verdict)
+
+    @property
+    def of_a_loss(self) -> bool:
+        """Whether less of the figure is better, so that it is no gain where it grows."""
+        return self.interaction.metric in LOWER_IS_BETTER
 
 
 def interact(results: StudyResults, family: list[Interaction]) -> list[Interacting]:
@@ -51,7 +55,9 @@ def _compare(results: StudyResults, interaction: Interaction) -> Compared:
     seeds = sorted(first.keys() & second.keys())
     diverged = lost(results, *interaction.first.pair, *interaction.second.pair)
     if not seeds:
-        return Compared(*names, interaction.metric, diverged=diverged)
+        arms = [results.arms[n] for n in (*interaction.first.pair, *interaction.second.pair)]
+        undefined = bool(finished(*arms))
+        return Compared(*names, interaction.metric, diverged=diverged, undefined=undefined)
     return Compared(
         *names,
         interaction.metric,

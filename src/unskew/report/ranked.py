@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from unskew.evaluation.ranks import Ranks, rank
-from unskew.report.compared import LOWER_IS_BETTER
+from unskew.report.compared import LOWER_IS_BETTER, finished
 from unskew.study.parts import RankedBlock, Ranking
 from unskew.study.results import ArmResults, StudyResults
 from unskew.study.text import Text, fill
@@ -45,9 +45,14 @@ class Ranked:
     title, metric: what is ranked, by what.
     treatments: what each is called, in the first block's order.
     blocks: labels of those that have begun.
-    figures: by treatment, its mean figure over seeds in each of them; of the treatments that
-        have a finished run in every one.
-    left_out: treatments that have none in some.
+    figures: by treatment, its mean figure in each of them; of the treatments that have it on a
+        seed in every one and of which no run has diverged.
+    left_out: the other treatments.
+    diverged: those of them of which a run has: what explodes on some seeds must not be ranked by
+        those on which it did not, nor take these seeds from the others.
+    seeds: in each block, how many the means are over: those that all ranked treatments have.
+    undefined: labels of the blocks whose runs have finished and have no such figure.
+    waiting: whether runs are still to come that may be ranked.
     one_set: whether all blocks are of the same images.
     ranks: None where fewer than two blocks or treatments are left.
     """
@@ -58,6 +63,10 @@ class Ranked:
     blocks: list[Text]
     figures: dict[str, list[float]]
     left_out: list[str]
+    diverged: list[str]
+    seeds: list[int]
+    undefined: list[Text]
+    waiting: bool
     one_set: bool
     ranks: Ranks | None
 
@@ -86,23 +95,32 @@ def rank_all(results: StudyResults) -> list[Ranked]:
 def rank_places(
     title: Text, metric: str, treatments: dict[str, Text], places: Sequence[Place]
 ) -> Ranked:
-    """Rank treatments that every place has, by their mean figures over seeds.
+    """Rank treatments that every place has, by their mean figures over the seeds they share.
 
     Parameters
     ----------
     treatments: labels by name.
     """
-    table: dict[str, list[dict[int, float]]] = {name: [] for name in treatments}
-    for place in places:
-        arms = place.treatments()
-        for name, row in table.items():
-            row.append(arms[name].metric(metric))
-    begun = [k for k in range(len(places)) if any(row[k] for row in table.values())]
-    figures = {
-        name: [fmean(row[k].values()) for k in begun]
-        for name, row in table.items()
-        if all(row[k] for k in begun)
+    by_place = [place.treatments() for place in places]
+    arms = {name: [found[name] for found in by_place] for name in treatments}
+    diverged = [name for name, row in arms.items() if any(arm.diverged for arm in row)]
+    table = {
+        name: [arm.metric(metric) for arm in row]
+        for name, row in arms.items()
+        if name not in diverged
     }
+    every = range(len(places))
+    begun = [k for k in every if any(row[k] for row in table.values())]
+    undefined = [
+        k for k in every if k not in begun and any(finished(arms[name][k]) for name in table)
+    ]
+    ranked = [name for name, row in table.items() if all(row[k] for k in begun)]
+    shared = {k: set.intersection(*(set(table[n][k]) for n in ranked)) for k in begun if ranked}
+    waiting = any(not arms[n][k].runs for n in table for k in every if k not in undefined)
+    waiting = waiting or not all(shared.values())
+    # A block whose treatments have no seed in common yet waits with those that have not begun.
+    begun = [k for k in begun if shared.get(k)]
+    figures = {n: [fmean(table[n][k][s] for s in sorted(shared[k])) for k in begun] for n in ranked}
     ranks = None
     if len(begun) > 1 and len(figures) > 1:
         sign = -1 if metric in LOWER_IS_BETTER else 1
@@ -113,7 +131,11 @@ def rank_places(
         treatments=treatments,
         blocks=[places[k].label for k in begun],
         figures=figures,
-        left_out=[name for name in table if name not in figures],
+        left_out=[name for name in treatments if name not in figures],
+        diverged=diverged,
+        seeds=[len(shared[k]) for k in begun],
+        undefined=[places[k].label for k in undefined],
+        waiting=waiting,
         one_set=len({places[k].data for k in begun}) < 2,
         ranks=ranks,
     )

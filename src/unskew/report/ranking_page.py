@@ -61,6 +61,8 @@ def _studies(page: Page, across: Across) -> Table:
     rows = []
     for folder, study in zip(across.folders, across.studies, strict=True):
         total = study.planned * len(study.arms)
+        diverged = sum(len(arm.diverged) for arm in study.arms.values())
+        over = f"{total - study.missing:,} / {total:,}"
         rows.append(
             (
                 str(folder),
@@ -68,7 +70,7 @@ def _studies(page: Page, across: Across) -> Table:
                 f"{len(study.data.class_names):,}",
                 f"{len(study.arms):,}",
                 f"{study.planned:,}",
-                f"{total - study.missing:,} / {total:,}",
+                page.words("across.diverged", over=over, diverged=diverged) if diverged else over,
             )
         )
     header = tuple(page.words("across.header").split("|"))

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unskew.evaluation.spread import Spread, spread
+from unskew.report.compared import finished
 from unskew.study import parts
 from unskew.study.results import StudyResults
 
@@ -22,12 +23,14 @@ class Spreading:
     seeds: that all its arms have.
     figures: float (arms, seeds).
     found: None where fewer than two seeds are shared.
+    undefined: whether all arms have finished on two seeds that have no such figure.
     """
 
     part: parts.Spread
     seeds: tuple[int, ...]
     figures: NDArray[np.float64]
     found: Spread | None
+    undefined: bool = False
 
 
 def spread_all(results: StudyResults) -> list[Spreading]:
@@ -40,4 +43,5 @@ def _spread(results: StudyResults, part: parts.Spread) -> Spreading:
     seeds = sorted(set.intersection(*(set(values) for values in by_arm)))
     figures = np.array([[values[seed] for seed in seeds] for values in by_arm], dtype=np.float64)
     found = spread(figures) if len(seeds) > 1 else None
-    return Spreading(part, tuple(seeds), figures, found)
+    over = finished(*(results.arms[name] for name in part.arms))
+    return Spreading(part, tuple(seeds), figures, found, found is None and len(over) > 1)

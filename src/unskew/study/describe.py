@@ -105,6 +105,12 @@ def describe(out: Path, runs: list[PlannedRun], splits: Splits) -> None:
         write_whole(out / MODELS, json.dumps(models, ensure_ascii=False))
 
 
+def model_name(recipe: Recipe) -> str:
+    """What models.json calls a recipe's network: its name with its options."""
+    options = ",".join(f"{k}={v}" for k, v in recipe.model_options.items())
+    return f"{recipe.model}({options})" if options else recipe.model
+
+
 def _samples(view: View) -> NDArray[np.uint8]:
     images = view.images
     grid = np.zeros((images.num_classes, SAMPLES, *images.image_shape), dtype=np.uint8)
@@ -117,8 +123,7 @@ def _samples(view: View) -> NDArray[np.uint8]:
 def _models(recipes: list[Recipe], splits: Splits) -> dict[str, ModelFacts]:
     models: dict[str, ModelFacts] = {}
     for recipe in recipes:
-        options = ",".join(f"{k}={v}" for k, v in recipe.model_options.items())
-        name = f"{recipe.model}({options})" if options else recipe.model
+        name = model_name(recipe)
         if name not in models:
             shape = splits.train.image_shape
             network = build(recipe.model, splits.train.num_classes, shape[0], recipe.model_options)

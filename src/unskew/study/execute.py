@@ -14,12 +14,14 @@ from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
 from unskew.data.imageset import Splits
+from unskew.errors import UserError
 from unskew.study.cohorts import join
 from unskew.study.describe import describe
 from unskew.study.fitting import check_arms, check_runs
+from unskew.study.parts import Confirmation
 from unskew.study.plan import PlannedRun, plan, plan_second_stage
 from unskew.study.progress import StudyProgress
-from unskew.study.shortlist import make_shortlist, save_shortlists
+from unskew.study.shortlist import Shortlist, make_shortlist, save_shortlists
 from unskew.study.spec import Study
 from unskew.study.store import Store
 from unskew.study.worker import Data, Over, Task, Told, work
@@ -69,22 +71,24 @@ def execute_study(
 
     Returns
     -------
-    Message by run id for each run that failed; empty if none did. A diverged run is no failure.
+    Message by run id for each run that failed, and by its name for each second stage that could
+    not be begun; empty if none did. A diverged run is no failure.
 
     Raises
     ------
     UserError: there is no such device, a recipe does not fit the data, the folder holds another
-        study or cannot be written; nothing has been run or changed then.
+        study or other images' results, or cannot be written; nothing has been run or changed then.
     KeyboardInterrupt: passed on after the workers are stopped.
     """
     check_device(device)
     check_arms(study)
     runs = plan(study, study.seeds, splits.fingerprint)
     check_runs(runs, splits)
-    store = Store(out, study)
+    store = Store(out, study, splits.fingerprint)
     describe(out, runs, splits)
     train = partial(
-        _train_all, store=store, data=Data(study.data, strict, image_size),
+        _train_all, store=store,
+        data=Data(study.data, strict, image_size, splits.fingerprint),
         workers=workers or (_cores() if device == "cpu" else 1),
         replicas=replicas or (1 if device == "cpu" else REPLICAS), device=device, listen=listen,
     )  # fmt: skip
@@ -92,10 +96,7 @@ def execute_study(
     stages = study.expanded_confirmations()
     if failures or not stages:
         return failures
-    shortlists = {
-        stage.name: shortlist for stage in stages if (shortlist := make_shortlist(stage, runs, out))
-    }
-    save_shortlists(out, shortlists)
+    shortlists, failures = _make_shortlists(stages, runs, out)
     # Two second stages may have an arm in common, and its runs.
     fresh = list({
         run.recipe.digest: run
@@ -104,7 +105,30 @@ def execute_study(
             study, shortlists[stage.name].arms, stage.seeds, splits.fingerprint
         )
     }.values())  # fmt: skip
-    return train(fresh, write=lambda: store.write_second_stage(fresh, splits.name))
+    if fresh:
+        failures |= train(fresh, write=lambda: store.write_second_stage(fresh, splits.name))
+    return failures
+
+
+def _make_shortlists(
+    stages: list[Confirmation], runs: list[PlannedRun], out: Path
+) -> tuple[dict[str, Shortlist], dict[str, str]]:
+    """What each second stage runs, written into the folder, and why some run nothing.
+
+    Both by the stage's name; what is wrong with one is no fault of the others.
+    """
+    shortlists: dict[str, Shortlist] = {}
+    failures: dict[str, str] = {}
+    for stage in stages:
+        try:
+            shortlist = make_shortlist(stage, runs, out)
+        except UserError as error:
+            failures[stage.name] = str(error)
+            continue
+        if shortlist is not None:
+            shortlists[stage.name] = shortlist
+    save_shortlists(out, shortlists)
+    return shortlists, failures
 
 
 def _cores() -> int:
@@ -140,6 +164,7 @@ def _train_all(
             listen(progress)
     finally:
         pool.stop()
+    write()  # with what another process has finished
     return pool.failures
 
 
@@ -207,27 +232,32 @@ class _Pool:
 
     def collect(self) -> bool:
         """Take in what workers tell, for at most a tick; True if a run is over."""
-        over = False
+        over, end = False, time.monotonic() + TICK
         for ready in wait([worker.connection for worker in self._workers], timeout=TICK):
             worker = next(w for w in self._workers if w.connection is ready)
             try:
-                message = worker.connection.recv()
-            except (EOFError, ConnectionResetError):
+                over |= self._take(worker, worker.connection.recv())
+                # All that it has told: runs that train together are over together.
+                while time.monotonic() < end and worker.connection.poll():
+                    over |= self._take(worker, worker.connection.recv())
+            except (EOFError, BrokenPipeError, ConnectionResetError):
                 self._replace(worker)
-                continue
-            if isinstance(message, Told):
-                self._progress.note(worker.runs[message.run], message.event)
-            elif isinstance(message, Over):
-                run = worker.runs.pop(message.run)
-                if message.outcome == "busy":
-                    self._progress.leave(run)
-                    self._elsewhere.append(run)
-                    continue
-                self._progress.end(run)
-                if message.outcome == "failed":
-                    self.failures[run.recipe.run_id] = message.message
-                over = True
         return over
+
+    def _take(self, worker: _Worker, message: Told | Over) -> bool:
+        """Take in one message; True if a run is over."""
+        if isinstance(message, Told):
+            self._progress.note(worker.runs[message.run], message.event)
+            return False
+        run = worker.runs.pop(message.run)
+        if message.outcome == "busy":
+            self._progress.leave(run)
+            self._elsewhere.append(run)
+            return False
+        self._progress.end(run)
+        if message.outcome == "failed":
+            self.failures[run.recipe.run_id] = message.message
+        return True
 
     def stop(self) -> None:
         """End all workers now; their runs go on from the last epoch next time."""
@@ -259,11 +289,12 @@ class _Pool:
         code = worker.process.exitcode
         self._workers[self._workers.index(worker)] = self._start()
         for name, run in worker.runs.items():
-            self._progress.end(run)
             self._attempts[name] = self._attempts.get(name, 0) + 1
             if self._attempts[name] < ATTEMPTS:
+                self._progress.leave(run)
                 self._progress.waiting.insert(0, run)
             else:
+                self._progress.end(run)
                 self.failures[name] = (
                     f"its process ended {self._attempts[name]} times (code {code})"
                 )

@@ -84,15 +84,21 @@ class Outline(Part):
         return arms
 
     def expanded_selections(self) -> list[Selection]:
-        """Selections without grids, their arms resolved to names."""
+        """Selections without grids, their arms resolved to names.
+
+        Raises
+        ------
+        UserError: a name or pattern matches no arm.
+        """
         names = list(self.expanded_arms())
         found = []
         for selection in self.selections:
             for values in combinations(selection.grid):
                 patterns = [fill(pattern, values) for pattern in selection.arms]
-                arms = _matching(names, patterns)
+                name = fill(selection.name, values)
+                arms = _matching(names, patterns, f"selection {name!r}")
                 changes = {
-                    "name": fill(selection.name, values),
+                    "name": name,
                     "title": self._titled(selection.title, values),
                     "arms": arms,
                     "baseline": fill(selection.baseline, values),
@@ -102,12 +108,18 @@ class Outline(Part):
         return found
 
     def expanded_confirmations(self) -> list[Confirmation]:
-        """Second stages, the ranked arms resolved to names."""
+        """Second stages, the ranked arms resolved to names.
+
+        Raises
+        ------
+        UserError: a name or pattern matches no arm.
+        """
         names = list(self.expanded_arms())
-        return [
-            stage.model_copy(update={"among": _matching(names, stage.among)})
-            for stage in self.confirmations
-        ]
+        found = []
+        for stage in self.confirmations:
+            among = _matching(names, stage.among, f"second stage {stage.name!r}")
+            found.append(stage.model_copy(update={"among": among}))
+        return found
 
     def expanded_comparisons(self) -> list[Comparison]:
         """Comparisons as plain pairs (candidate, baseline), without grids."""
@@ -162,7 +174,12 @@ class Outline(Part):
         return found
 
     def expanded_spreads(self) -> list[Spread]:
-        """Spreads without grids, their arms resolved to names."""
+        """Spreads without grids, their arms resolved to names.
+
+        Raises
+        ------
+        UserError: a name or pattern matches no arm.
+        """
         names = list(self.expanded_arms())
         found = []
         for spread in self.spreads:
@@ -170,7 +187,7 @@ class Outline(Part):
                 patterns = [fill(pattern, values) for pattern in spread.arms]
                 changes = {
                     "title": self._titled(spread.title, values),
-                    "arms": _matching(names, patterns),
+                    "arms": _matching(names, patterns, "a spread"),
                     "grid": Grid(),
                 }
                 found.append(spread.model_copy(update=changes))
@@ -182,5 +199,21 @@ class Outline(Part):
         return {language: fill(template, named) for language, template in text.items()}
 
 
-def _matching(names: list[str], patterns: list[str]) -> list[str]:
-    return [name for name in names if any(fnmatchcase(name, p) for p in patterns)]
+def matches(name: str, pattern: str) -> bool:
+    """Whether a name is meant by a name or pattern; names may have brackets in them."""
+    return name == pattern or fnmatchcase(name, pattern)
+
+
+def _matching(names: list[str], patterns: list[str], where: str) -> list[str]:
+    """The names that some pattern means.
+
+    Raises
+    ------
+    UserError: a pattern means none of them: a slip, by which an arm would go missing.
+    """
+    for pattern in patterns:
+        if not any(matches(name, pattern) for name in names):
+            raise UserError(
+                f"{where} names {pattern!r}, which matches no arm: the arms are {', '.join(names)}"
+            )
+    return [name for name in names if any(matches(name, pattern) for pattern in patterns)]

@@ -92,7 +92,9 @@ class StudyProgress:
         self.done += 1
 
     def leave(self, run: PlannedRun) -> None:
-        """Another process has a run, and it is no longer one of ours unless it comes back."""
+        """A run is not done and no worker has it: another process does, or its worker died. It is
+        no longer one of ours unless it comes back to those that wait.
+        """
         self._started.pop(run.recipe.run_id)
         self.current.pop(run.recipe.run_id)
 

@@ -13,7 +13,7 @@ from safetensors.numpy import load_file
 
 from unskew.errors import UserError
 from unskew.evaluation.evaluation import Evaluation
-from unskew.study.describe import DATA, MODELS, SAMPLE_IMAGES, DataFacts, ModelFacts
+from unskew.study.describe import DATA, MODELS, SAMPLE_IMAGES, DataFacts, ModelFacts, model_name
 from unskew.study.metrics import OF_A_RUN
 from unskew.study.parts import Arm, Confirmation
 from unskew.study.plan import plan, plan_second_stage
@@ -154,17 +154,19 @@ def load_results(out: Path) -> StudyResults:
     ------
     UserError: the folder is no study's, or a file of it is damaged.
     """
-    for name in (STUDY, DATA, MODELS, SAMPLE_IMAGES):
-        if not (out / name).exists():
-            raise UserError(
-                f"{out} is no study's folder (it has no {name}): "
-                "name the folder that `unskew study` wrote"
-            )
+    if not (out / STUDY).exists():
+        raise UserError(
+            f"{out} is no study's folder (it has no {STUDY}): "
+            "name the folder that `unskew study` wrote"
+        )
+    for name in (DATA, MODELS, SAMPLE_IMAGES):
+        if not (out / name).exists():  # killed before its first run, or deleted
+            raise UserError(f"{out} has no {name}: {RUN_STUDY}")
     study = Study.of_folder(out)
     data = read_json(out / DATA, DataFacts, RUN_STUDY)
-    models = read_json(out / MODELS, dict[str, ModelFacts], RUN_STUDY)
-    samples = _samples(out / SAMPLE_IMAGES, data)
     arms = study.expanded_arms()
+    models = _models(out / MODELS, arms)
+    samples = _samples(out / SAMPLE_IMAGES, data)
     results: dict[str, dict[int, RunResult]] = {name: {} for name in arms}
     validation: dict[str, dict[int, RunResult]] = {name: {} for name in arms}
     for run in plan(study, study.seeds, data.fingerprint):
@@ -238,6 +240,15 @@ def _steps(run: RunResult) -> int:
 
 def _epochs(run: RunResult) -> int:
     return len(run.history.epochs)
+
+
+def _models(path: Path, arms: dict[str, Arm]) -> dict[str, ModelFacts]:
+    models = read_json(path, dict[str, ModelFacts], RUN_STUDY)
+    for arm in arms.values():
+        name = model_name(arm.recipe)
+        if name not in models:
+            raise UserError(f"{path} lacks the network {name}: {RUN_STUDY}")
+    return models
 
 
 def _samples(path: Path, data: DataFacts) -> dict[str, NDArray[np.uint8]]:

@@ -15,6 +15,7 @@ from safetensors.numpy import load_file
 from unskew.data.split import stratified_split
 from unskew.errors import UserError
 from unskew.evaluation.evaluation import Evaluation, evaluate_logits
+from unskew.evaluation.significance import DECIMALS
 from unskew.study.parts import Confirmation
 from unskew.study.plan import PlannedRun
 from unskew.training.files import RUN_AGAIN, read_json, reading, write_whole, writing
@@ -26,7 +27,7 @@ Half = Literal["screening", "confirmation"]
 SPLIT_SEED = 0
 """Divides the test images; the same halves for every study of the same data."""
 
-SHORTLISTS = "shortlists.json"
+SHORTLISTS, LOGITS = "shortlists.json", "logits.safetensors"
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,8 @@ class Shortlist:
     arms: what the second stage runs: the baseline, what it always runs, the best.
     ranking: mean figure on the screening half by arm, the best first.
     baseline: the baseline's mean figure there.
-    same_as: arms that predict what another one does on every image of every seed, and which.
+    same_as: arms that predict what another one does on every image of every seed, and which: one
+        that goes on whatever its rank, if there is such a one, else the first of `among`.
     left_out: arms that are not ranked because a run of theirs diverged.
     seeds: first-stage seeds that the means are over.
     metric: that they are ranked by.
@@ -78,7 +80,9 @@ def make_shortlist(stage: Confirmation, runs: list[PlannedRun], out: Path) -> Sh
     ------
     UserError: the baseline has diverged, or a file of a run is damaged.
     """
-    wanted = dict.fromkeys((stage.baseline, *stage.among))
+    always = dict.fromkeys((stage.baseline, *stage.always))
+    scored = {stage.baseline, *stage.among}
+    wanted = dict.fromkeys((*always, *stage.among))
     scores: dict[str, list[float]] = {name: [] for name in wanted}
     answers: dict[str, list[bytes]] = {name: [] for name in wanted}
     left_out: set[str] = set()
@@ -93,35 +97,32 @@ def make_shortlist(stage: Confirmation, runs: list[PlannedRun], out: Path) -> Sh
         if outcome.outcome != FINISHED:
             left_out |= wanted.keys() & set(run.arms)
             continue
-        figures = evaluate_half(folder, "screening")
+        figures, predicted = evaluate_half(folder, "screening"), _predictions(folder)
         for name in wanted.keys() & set(run.arms):
+            answers[name].append(predicted)
             score = getattr(figures, stage.metric)
-            if score is None:
+            if score is not None:
+                scores[name].append(score)
+            elif name in scored:
                 raise UserError(
                     f"second stage {stage.name!r} ranks by {stage.metric}, which {name!r} has not, "
                     "for want of such classes: rank by another figure"
                 )
-            scores[name].append(score)
-            answers[name].append(_predictions(folder))
     if stage.baseline in left_out:
         raise UserError(
             f"second stage {stage.name!r}: its baseline {stage.baseline!r} has diverged, so "
             "there is nothing to compare with: lower its learning rate"
         )
     ranked = [name for name in stage.among if name not in left_out]
-    same_as: dict[str, str] = {}
-    for index, name in enumerate(ranked):
-        for earlier in ranked[:index]:
-            if answers[name] == answers[earlier]:
-                same_as.setdefault(name, same_as.get(earlier, earlier))
-    means = {name: fmean(scores[name]) for name in ranked}
-    ranking = dict(sorted(means.items(), key=lambda item: -item[1]))
-    always = dict.fromkeys((stage.baseline, *stage.always))
+    same_as = _same({name: answers[name] for name in wanted if name not in left_out})
+    # What differs by rounding alone is a tie, and keeps its order.
+    means = {name: round(fmean(scores[name]), DECIMALS) for name in wanted if scores[name]}
+    ranking = dict(sorted(((name, means[name]) for name in ranked), key=lambda item: -item[1]))
     best = [name for name in ranking if name not in same_as and name not in always][: stage.best]
     return Shortlist(
         arms=(*always, *best),
         ranking=ranking,
-        baseline=fmean(scores[stage.baseline]),
+        baseline=means[stage.baseline],
         same_as=same_as,
         left_out=tuple(name for name in stage.among if name in left_out),
         seeds=tuple(seeds),
@@ -135,11 +136,20 @@ def evaluate_half(folder: Path, half: Half) -> Evaluation:
 
     Raises
     ------
-    UserError: the run's logits are missing or damaged.
+    UserError: the run's logits are missing or damaged, or no class has two images to divide.
     """
     logits, labels = adjusted_logits(folder)
     whole = load_evaluation(folder)
-    first, second = stratified_split(labels, 0.5, SPLIT_SEED, len(whole.class_names))
+    classes = len(whole.class_names)
+    with reading(folder / LOGITS, RUN_AGAIN):
+        if logits.shape[1] != classes:
+            raise ValueError(f"there are {classes} classes: give a logit of each")
+    first, second = stratified_split(labels, 0.5, SPLIT_SEED, classes)
+    if not len(second):
+        raise UserError(
+            f"no class has two of the test images that {folder} is judged by, so they have no two "
+            "halves: leave the second stage out, with --fresh-seeds 0, or give more test images"
+        )
     shown = first if half == "screening" else second
     return evaluate_logits(
         logits[shown],
@@ -176,7 +186,7 @@ def adjusted_logits(folder: Path) -> tuple[NDArray[np.float32], NDArray[np.int64
     ------
     UserError: the file is missing or damaged.
     """
-    path = folder / "logits.safetensors"
+    path = folder / LOGITS
     with reading(path, RUN_AGAIN):
         tensors = load_file(path)
         logits, labels = tensors["logits"], tensors["labels"]
@@ -184,9 +194,19 @@ def adjusted_logits(folder: Path) -> tuple[NDArray[np.float32], NDArray[np.int64
             raise ValueError("logits must be finite, one row a label")
         if labels.min() < 0 or labels.max() >= logits.shape[1]:
             raise ValueError("labels must be classes")
-    if "scale" in tensors:
-        logits = logits * tensors["scale"] + tensors["shift"]
+        if "scale" in tensors:
+            adjusted = logits * tensors["scale"] + tensors["shift"]
+            if adjusted.shape != logits.shape or not np.isfinite(adjusted).all():
+                raise ValueError("scale and shift must be finite, one of each a class or for all")
+            logits = adjusted
     return logits, labels
+
+
+def _same(answers: dict[str, list[bytes]]) -> dict[str, str]:
+    """Each arm that predicts what an earlier one does on every seed, and the first such one."""
+    first: dict[tuple[bytes, ...], str] = {}
+    found = {name: first.setdefault(tuple(given), name) for name, given in answers.items()}
+    return {name: other for name, other in found.items() if name != other}
 
 
 def _predictions(folder: Path) -> bytes:

@@ -8,16 +8,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 from unskew.data.skew import describe_skew
+from unskew.data.sources import KNOWN
 from unskew.errors import UserError
 from unskew.evaluation.evaluation import Evaluation
+from unskew.study.describe import DATA, DataFacts
 from unskew.study.plan import PlannedRun
 from unskew.study.shortlist import evaluate_half
 from unskew.study.spec import STUDY, Study
-from unskew.training.files import write_whole, writing
+from unskew.training.files import PART, RUN_AGAIN, read_json, write_whole, writing
 from unskew.training.history import History
 from unskew.training.recipe import Recipe
 from unskew.training.run import FINISHED, load_evaluation, load_outcome
 
+FOLDER = "the study's folder"
 FIGURES = (
     "accuracy", "balanced_accuracy", "minority_accuracy", "majority_accuracy",
     "worst_class_accuracy", "macro_f1",
@@ -36,21 +39,18 @@ class Store:
     ----------
     out: created if it is not there.
     study: as it is to be run, with all overrides.
+    fingerprint: of the opened data.
 
     Raises
     ------
-    UserError: the folder holds a different study or cannot be written.
+    UserError: as `check_folder`, or the folder cannot be written.
     """
 
-    def __init__(self, out: Path, study: Study) -> None:
+    def __init__(self, out: Path, study: Study, fingerprint: str) -> None:
         self.out = out
-        if (out / STUDY).exists():
-            _refuse_another(out, Study.of_folder(out), study)
-        elif out.exists() and any(out.iterdir()):
-            raise UserError(
-                f"{out} holds files that are no study's: name an empty or new folder with --out"
-            )
-        with writing("the study's folder", out):
+        self._rows: dict[tuple[str, str], dict[str, object]] = {}
+        check_folder(out, study, fingerprint)
+        with writing(FOLDER, out):
             out.mkdir(parents=True, exist_ok=True)
             write_whole(out / STUDY, study.to_toml())
 
@@ -84,8 +84,14 @@ class Store:
         text = io.StringIO(newline="")
         writer = csv.DictWriter(text, COLUMNS)
         writer.writeheader()
-        writer.writerows(row for run in runs if (row := self._row(run, data_name, judge)))
-        with writing("the study's folder", self.out):
+        for run in runs:
+            # A table is written anew whenever a run is over, and what is over does not change.
+            key = (name, run.recipe.run_id)
+            row = self._rows.get(key) or self._row(run, data_name, judge)
+            if row is not None:
+                self._rows[key] = row
+                writer.writerow(row)
+        with writing(FOLDER, self.out):
             write_whole(self.out / name, text.getvalue())
 
     def _row(
@@ -112,20 +118,86 @@ class Store:
         if outcome.outcome == FINISHED:
             figures = judge(folder).to_dict()
             row |= {name: figures[name] for name in FIGURES}
-            row["final_train_loss"] = History.load(folder).epochs[-1].train_loss
+            history = History.load(folder)
+            history.check_finished(folder)
+            row["final_train_loss"] = history.epochs[-1].train_loss
         return row
 
 
-def _refuse_another(out: Path, there: Study, wanted: Study) -> None:
-    """More seeds, more arms or other words for the same study are welcome; the same arm with
-    another recipe, or on other data, would mix two studies.
+def check_folder(out: Path, study: Study, fingerprint: str = "") -> None:
+    """Whether a study may be written into a folder.
+
+    Parameters
+    ----------
+    study: as it is to be run, with all overrides.
+    fingerprint: of the opened data; empty before they are, to say early what can be said then.
+
+    Raises
+    ------
+    UserError: the folder cannot be read, holds what is no study's, or the results of another
+        study, of other settings or of other images.
     """
-    before, now = there.expanded_arms(), wanted.expanded_arms()
-    differing = [name for name in now if name in before and before[name].recipe != now[name].recipe]
+    with writing(FOLDER, out):
+        # Listed first and then looked for: another process may be writing its study just now, and
+        # one that was killed meanwhile leaves a file that was never whole.
+        names = [path.name for path in out.iterdir()] if out.exists() else []
+        strange = any(not name.endswith(PART) for name in names)
+    if (out / STUDY).exists():
+        # A fault that is mended now, in what is compared, is no reason to lose its runs.
+        there = Study.of_folder(out, check=False)
+        _refuse_another(out, there, study)
+        _refuse_other_images(out, there, study, fingerprint)
+    elif strange:
+        raise UserError(
+            f"{out} holds files that are no study's: name an empty or new folder with --out"
+        )
+
+
+def _refuse_another(out: Path, there: Study, wanted: Study) -> None:
+    """More seeds, more arms or other words for the same study are welcome, and so are the same
+    images at another place; the same arm with another recipe would mix two studies.
+    """
+    before, now = _recipes(there), _recipes(wanted)
+    differing = [name for name in now if name in before and before[name] != now[name]]
     if there.name != wanted.name:
         what = f"{there.name!r}"
     elif differing:
-        what = f"{there.name!r} with other settings or data (its arm {differing[0]!r} differs)"
+        what = f"{there.name!r} with other settings (its arm {differing[0]!r} differs)"
     else:
         return
     raise UserError(f"{out} holds the study {what}: name another folder with --out")
+
+
+def _recipes(study: Study) -> dict[str, Recipe]:
+    """The arms' recipes by name, wherever their data lie."""
+    arms = study.expanded_arms()
+    return {name: arm.recipe.model_copy(update={"data": ""}) for name, arm in arms.items()}
+
+
+def _refuse_other_images(out: Path, there: Study, wanted: Study, fingerprint: str) -> None:
+    """Runs of other images would stay in the folder, and nothing would tell of them any more."""
+    before = _fingerprint(out)
+    if not before or fingerprint == before:
+        return
+    if there.data != wanted.data:
+        # Two that have names are not the same; of a path nothing is known before it is opened.
+        if fingerprint or {there.data, wanted.data} <= KNOWN.keys():
+            raise UserError(
+                f"{out} holds the study {there.name!r} of other images ({there.data}): name "
+                "another folder with --out"
+            )
+    elif fingerprint:
+        raise UserError(
+            f"{out} holds results of other images: those of {wanted.data} have changed since, or "
+            "are opened in another way; name another folder with --out"
+        )
+
+
+def _fingerprint(out: Path) -> str:
+    """Of the images that a folder's study was run on; empty where nothing tells."""
+    if not (out / DATA).exists():
+        return ""  # killed before it wrote what comes before any run
+    try:
+        return read_json(out / DATA, DataFacts, RUN_AGAIN).fingerprint
+    except UserError:
+        return ""  # damaged: running the study writes it anew

@@ -44,11 +44,17 @@ class Over:
 
 @dataclass(frozen=True)
 class Data:
-    """How every worker opens the same images: from the cache that the first opening filled."""
+    """How every worker opens the same images: from the cache that the first opening filled.
+
+    Attributes
+    ----------
+    fingerprint: of the images that the study was begun with.
+    """
 
     spec: str
     strict: bool
     image_size: int | None
+    fingerprint: str
 
 
 def work(connection: Connection, data: Data, threads: int, device: str) -> None:
@@ -61,19 +67,45 @@ def work(connection: Connection, data: Data, threads: int, device: str) -> None:
     os.environ["OMP_NUM_THREADS"] = str(threads)
     import torch
 
-    from unskew.data.sources import open_data
     from unskew.kernels.memory import keep_freed_memory
 
     keep_freed_memory()
     torch.set_num_threads(threads)
     try:
-        splits = open_data(data.spec, strict=data.strict, image_size=data.image_size)
+        splits, fault = _open(data)
         while True:
             tasks: list[Task] = connection.recv()
-            for over in _do(tasks, splits, connection, device):
+            overs = _refuse(tasks, fault) if fault else _do(tasks, splits, connection, device)
+            for over in overs:
                 connection.send(over)
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return  # the parent is gone, and whoever comes next goes on from the last checkpoint
+
+
+def _open(data: Data) -> tuple[Any, str]:
+    """The images, and why nothing may be trained on them; empty where they are the study's.
+
+    A folder may change after the study has opened it: while the first runs train, or before a
+    second stage starts workers of its own.
+    """
+    from unskew.data.sources import open_data
+
+    try:
+        splits = open_data(data.spec, strict=data.strict, image_size=data.image_size)
+    except UserError as error:
+        return None, str(error)
+    if splits.fingerprint != data.fingerprint:
+        return None, (
+            f"the images of {data.spec} have changed since the study began: put them back as they "
+            "were, or name another folder with --out"
+        )
+    return splits, ""
+
+
+def _refuse(tasks: list[Task], fault: str) -> list[Over]:
+    from unskew.training.recipe import make_recipe
+
+    return [Over(make_recipe(task.recipe).run_id, "failed", fault) for task in tasks]
 
 
 def _do(tasks: list[Task], splits: Any, connection: Connection, device: str) -> list[Over]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from unskew.evaluation.choice import Choice, choose
+from unskew.report.compared import finished
 from unskew.report.context import Context
 from unskew.report.document import Block, Heading, Paragraph, Section, Table
 from unskew.report.figures.sweep import Panel, sweep
@@ -22,14 +23,17 @@ class Chosen:
 
     Attributes
     ----------
-    choice: None while its runs are not over, or where every arm is left out.
+    choice: None while its runs are not over, where every arm is left out, or where it is
+        undefined.
     left_out: arms of which a run, of the choice or on the test images, has diverged: a setting
         that explodes is not to be chosen, and must not keep the others from being compared.
+    undefined: whether the others have finished runs, on no seed of which all have the figure.
     """
 
     selection: Selection
     choice: Choice | None
     left_out: tuple[str, ...] = ()
+    undefined: bool = False
 
 
 def make_choices(results: StudyResults) -> list[Chosen]:
@@ -45,8 +49,15 @@ def make_choices(results: StudyResults) -> list[Chosen]:
         outside = {n: results.arms[n].metric(selection.metric) for n in names}
         complete = len(begun) == len(selection.arms)
         choice = choose(inside, outside) if complete else None
-        found.append(Chosen(selection, choice, left_out))
+        judged = [table[n] for n in names for table in (results.validation, results.arms)]
+        undefined = choice is None and complete and bool(judged) and bool(finished(*judged))
+        found.append(Chosen(selection, choice, left_out, undefined))
     return found
+
+
+def selection_title(context: Context, selection: Selection) -> str:
+    """The study's title, or else the selection's name."""
+    return context.text(selection.title) or selection.name
 
 
 def value_of(context: Context, selection: Selection, arm: str) -> str:
@@ -57,10 +68,10 @@ def value_of(context: Context, selection: Selection, arm: str) -> str:
 def choice_sentence(context: Context, chosen: Chosen) -> str:
     """What was chosen, what the test would have chosen, and how much that flatters."""
     words, selection, choice = context.words, chosen.selection, chosen.choice
-    title = context.text(selection.title)
+    title = selection_title(context, selection)
     if choice is None:
-        all_diverged = len(chosen.left_out) == len(selection.arms)
-        return words("choice.all_diverged" if all_diverged else "choice.pending", title=title)
+        metric = words.metric(selection.metric)
+        return words(_why_none(chosen), title=title, metric=metric)
     sentence = words(
         "choice.chosen",
         title=title,
@@ -89,6 +100,12 @@ def choice_sentence(context: Context, chosen: Chosen) -> str:
     return sentence
 
 
+def _why_none(chosen: Chosen) -> str:
+    if len(chosen.left_out) == len(chosen.selection.arms):
+        return "choice.all_diverged"
+    return "choice.undefined" if chosen.undefined else "choice.pending"
+
+
 def _fewest_held_out(results: StudyResults, selection: Selection) -> int:
     """Held-out images of the class that has fewest, classes without any left out."""
     supports = [
@@ -110,7 +127,7 @@ def choice_section(context: Context, choices: list[Chosen]) -> Section:
     for number, together in enumerate(alike.values(), 1):
         blocks.append(_figure(context, number, together))
     for chosen in choices:
-        blocks.append(Heading(context.text(chosen.selection.title) or chosen.selection.name))
+        blocks.append(Heading(selection_title(context, chosen.selection)))
         blocks.append(Paragraph(choice_sentence(context, chosen)))
         if chosen.choice is not None:
             blocks.append(_table(context, chosen))
@@ -139,7 +156,7 @@ def _panel(context: Context, chosen: Chosen) -> Panel:
     words, results, selection = context.words, context.results, chosen.selection
     tables = {"choice.test": results.arms, "choice.validation": results.validation}
     return Panel(
-        title=context.text(selection.title) or selection.name,
+        title=selection_title(context, selection),
         values=[value_of(context, selection, name) for name in selection.arms],
         series={
             words(key): [over_seeds(_compared(table[n], chosen)) for n in selection.arms]
@@ -180,7 +197,7 @@ def _table(context: Context, chosen: Chosen) -> Table:
     header = tuple(words("choice.header", field=_field(selection)).split("|"))
     caption = words(
         "choice.table_caption",
-        title=context.text(selection.title),
+        title=selection_title(context, selection),
         metric=words.metric(selection.metric),
         share=f"{100 * selection.validation:.3g} %",
     )

@@ -29,7 +29,9 @@ from unskew.study.parts import Comparison
 ENOUGH_FOR_RANKS = 6
 """With fewer seeds 2 / 2^n is above 5 % and no rank test over seeds can show anything."""
 
-VERDICTS = ("better", "worse", "hint", "none", "constant", "single", "diverged", "missing")
+VERDICTS = (
+    "better", "worse", "hint", "none", "constant", "single", "undefined", "diverged", "missing",
+)  # fmt: skip
 """Of `Compared`, in the order they are told."""
 
 MOST_SENTENCES = 10
@@ -51,10 +53,11 @@ def conclusions_section(
     """
     words, blocks = context.words, list[Block]()
     for stage in confirmed:
+        title = Heading(context.text(stage.comparison.title) or stage.second.stage.name)
         if stage.has_begun:
-            title = context.text(stage.comparison.title) or stage.second.stage.name
-            blocks.append(Heading(title))
-            blocks.append(verdicts(context, stage.pairs))
+            blocks += [title, verdicts(context, stage.pairs)]
+        elif not stage.pairs:
+            blocks += [title, Bullets((words("second_stage.nothing"),))]
     for comparison, pairs in compared:
         blocks.append(Heading(context.text(comparison.title) or words("section.comparisons")))
         blocks.append(verdicts(context, pairs))
@@ -77,7 +80,10 @@ def conclusions_section(
         blocks += other_data(context, published)
         blocks.append(Bullets(tuple(claim_sentences(context, published, choices))))
     if blocks:
-        blocks += _on_seeds(context, compared)
+        pairs = [pair for _, family in compared for pair in family]
+        pairs += [pair for stage in confirmed for pair in stage.pairs]
+        pairs += [found.found for family in interacting for found in family]
+        blocks += _on_seeds(context, pairs)
     return Section(words("section.conclusions"), tuple(blocks), "conclusions")
 
 
@@ -126,7 +132,7 @@ def sentence(context: Context, pair: Compared) -> str:
         "baseline": context.label(pair.baseline),
     }
     if pair.paired is None:
-        return words(f"comparison.{pair.verdict}", **names)
+        return words(f"comparison.{pair.verdict}", **names, metric=words.metric(metric))
     found = pair.paired.difference
     unit = "words.points" if is_share(metric) else "words.plain"
     chance = p_phrase(pair.adjusted)
@@ -148,16 +154,21 @@ def sentence(context: Context, pair: Compared) -> str:
     return words.sentences(told, constant_sentence(words, [pair]), lost_sentence(words, pair))
 
 
-def _on_seeds(context: Context, compared: list[tuple[Comparison, list[Compared]]]) -> list[Block]:
-    """What so many seeds can show at all."""
+def _on_seeds(context: Context, pairs: list[Compared]) -> list[Block]:
+    """What as many seeds can show at all as each of the page's differences has."""
     words = context.words
-    seeds = [len(pair.by_seed) for _, pairs in compared for pair in pairs if pair.paired]
+    seeds = [len(pair.by_seed) for pair in pairs if pair.paired]
     if not seeds:
         return []
     tested = [count for count in seeds if count > 1]
     if not tested:
         return [Paragraph(words("lead.one_seed"), note=True)]
-    fewest = min(tested)
+    fewest, most = min(tested), max(tested)
+    if fewest < most:
+        ends = [(words.seeds(count), p_phrase(2 / 2**count)) for count in (fewest, most)]
+        few, many = (words("lead.can_show", seeds=s, smallest=p) for s, p in ends)
+        told = words("lead.unlike_seeds", seeds=words.seeds(*tested), few=few, many=many)
+        return [Paragraph(told, note=True)]
     key = "lead.few_seeds" if fewest < ENOUGH_FOR_RANKS else "lead.enough_seeds"
     smallest = p_phrase(2 / 2**fewest)
     return [Paragraph(words(key, seeds=words.seeds(fewest), smallest=smallest), note=True)]

@@ -19,7 +19,16 @@ MOST_NAMED = 5
 
 
 def skew_label(context: Context, slug: str) -> str:
-    """What a training set is called: its skew in words."""
+    """What a training set is called: its skew in words, with its short name where two of a study
+    would be called the same.
+    """
+    label = _in_words(context, slug)
+    slugs = {slug, *context.results.data.skews}
+    alike = [other for other in slugs if _in_words(context, other) == label]
+    return label if len(alike) == 1 else f"{label} ({slug})"
+
+
+def _in_words(context: Context, slug: str) -> str:
     words = context.words
     skews = [arm.arm.recipe.skew for arm in context.results.arms.values()]
     found = next((skew for skew in skews if describe_skew(skew) == slug), None)

@@ -16,6 +16,14 @@ from unskew.report.sections.comparisons import (
     lost_sentence,
 )
 
+OF_A_LOSS = (
+    "column", "family", "measured", "larger", "smaller", "caption", "table_caption",
+)  # fmt: skip
+"""Sentences that read the wrong way round of a figure of which less is better."""
+
+UNTESTED = ("constant", "single", "undefined", "diverged", "missing")
+"""Verdicts of `Interacting` that no test stands behind."""
+
 
 def interactions_section(context: Context, families: list[list[Interacting]]) -> Section:
     """A forest and a table of every family that has a shared seed."""
@@ -37,7 +45,7 @@ def family_sentence(context: Context, family: list[Interacting]) -> str:
     words, part = context.words, family[0].interaction
     verdicts = Counter(found.verdict for found in family)
     return words(
-        "interaction.family",
+        _key(family[0], "family"),
         metric=words.metric(part.metric),
         count=len(family),
         first=context.text(part.first.label),
@@ -46,7 +54,7 @@ def family_sentence(context: Context, family: list[Interacting]) -> str:
         smaller=verdicts["smaller"],
         hints=verdicts["hint"],
         open=verdicts["none"],
-        untested=sum(verdicts[name] for name in ("constant", "single", "diverged", "missing")),
+        untested=sum(verdicts[name] for name in UNTESTED),
     )
 
 
@@ -55,7 +63,8 @@ def interaction_sentence(context: Context, found: Interacting) -> str:
     words, part, pair = context.words, found.interaction, found.found
     label, metric = context.text(part.label), part.metric
     if pair.paired is None:
-        return words(f"interaction.{found.verdict}", label=label)
+        metric_name = words.metric(metric)
+        return words(f"interaction.{found.verdict}", label=label, metric=metric_name)
     unit = "words.points" if is_share(metric) else "words.plain"
     circumstances = {
         "first": context.text(part.first.label),
@@ -64,7 +73,7 @@ def interaction_sentence(context: Context, found: Interacting) -> str:
     gains = [words(unit, value=points(gain, metric)) for gain in pair.means]
     difference = words(unit, value=points(pair.paired.difference.mean, metric))
     measured = words(
-        "interaction.measured",
+        _key(found, "measured"),
         label=label,
         metric=words.metric(metric),
         gain_first=gains[0],
@@ -79,7 +88,7 @@ def interaction_sentence(context: Context, found: Interacting) -> str:
     if pair.family > 1:
         chance = words("comparison.corrected", p=chance, family=pair.family)
     verdict = words(
-        f"interaction.{found.verdict}",
+        _key(found, found.verdict),
         **circumstances,
         low=points(low, metric),
         high=points(high, metric),
@@ -111,10 +120,14 @@ def _figures(context: Context, number: int, family: list[Interacting]) -> list[B
     picture = context.draw(
         f"interaction-{number}",
         difference_forest(context, pairs),
-        words("interaction.caption", **values),
+        words(_key(family[0], "caption"), **values),
         words("comparison.figure_alt", metric=values["metric"], summary=summary),
     )
-    table = difference_table(
-        context, words("interaction.column"), pairs, words("interaction.table_caption", **values)
-    )
-    return [picture, table]
+    caption = words(_key(family[0], "table_caption"), **values)
+    return [picture, difference_table(context, words(_key(family[0], "column")), pairs, caption)]
+
+
+def _key(found: Interacting, name: str) -> str:
+    """The sentence's key: what a loss gains is told in words of its own."""
+    own = found.of_a_loss and name in OF_A_LOSS
+    return f"interaction.{name}_loss" if own else f"interaction.{name}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from unskew.data.skew import describe_skew
 from unskew.report.compared import LEVEL
 from unskew.report.context import Context
 from unskew.report.document import Block, Bullets, Section, Table
@@ -54,12 +55,24 @@ def method_section(context: Context) -> Section:
 
 
 def _pairing(context: Context, subset_seeds: list[int]) -> str:
+    words = context.words
+    alike = unlike = ""
+    if _differ(context):
+        alike = words("method.alike")
+        unlike = words("method.unlike") + words("words.between_sentences")
     if context.results.study.subset_per_seed:
-        return context.words("method.pairing_each")
+        return words("method.pairing_each", alike=alike, unlike=unlike)
     if len(subset_seeds) == 1:
-        return context.words("method.pairing", subset_seed=subset_seeds[0])
-    listed = context.words("words.between_items").join(map(str, subset_seeds))
-    return context.words("method.pairing_subsets", subset_seeds=listed)
+        seed = subset_seeds[0]
+        return words("method.pairing", subset_seed=seed, alike=alike, unlike=unlike)
+    listed = words("words.between_items").join(map(str, subset_seeds))
+    return words("method.pairing_subsets", subset_seeds=listed, alike=alike, unlike=unlike)
+
+
+def _differ(context: Context) -> bool:
+    """Whether arms differ in network or training set, and share less of a seed."""
+    recipes = [arm.arm.recipe for arm in context.results.arms.values()]
+    return len({(r.model, str(r.model_options), describe_skew(r.skew)) for r in recipes}) > 1
 
 
 def _all(values: object) -> str:

@@ -6,6 +6,7 @@ import math
 from fnmatch import fnmatchcase
 
 from unskew.evaluation.significance import Interval, mean_interval, paired_difference
+from unskew.report.compared import finished
 from unskew.report.context import Context
 from unskew.report.document import Block, Bullets, Heading, Paragraph, Section, Table
 from unskew.report.numbers import brackets, is_share, over_seeds, points, share
@@ -83,17 +84,14 @@ def _judge(context: Context, claim: Claim, choices: list[Chosen]) -> tuple[bool 
         return _judge_choice(context, claim, choices)
     if claim.arm is None or claim.metric is None:
         return None, ""
-    figures = context.results.arms[claim.arm].metric(claim.metric)
-    if claim.than is not None:
-        others = context.results.arms[claim.than].metric(claim.metric)
-        if not figures.keys() & others.keys():
-            return None, ""
-        found = paired_difference(figures, others).difference
-        key = "published.difference"
-    elif figures:
-        found, key = mean_interval(list(figures.values())), "published.measured"
+    arms = [context.results.arms[name] for name in (claim.arm, claim.than) if name is not None]
+    figures, *other = (arm.metric(claim.metric) for arm in arms)
+    if not set(figures).intersection(*other):
+        return None, _undefined(context, claim.metric) if finished(*arms) else ""
+    if other:
+        found, key = paired_difference(figures, *other).difference, "published.difference"
     else:
-        return None, ""
+        found, key = mean_interval(list(figures.values())), "published.measured"
     shown = [
         "–" if value is None else share(value) for value in (found.mean, found.low, found.high)
     ]
@@ -101,8 +99,15 @@ def _judge(context: Context, claim: Claim, choices: list[Chosen]) -> tuple[bool 
     return _holds(found, claim, claim.metric, claim.than is not None), numbers
 
 
+def _undefined(context: Context, metric: str) -> str:
+    return context.words("published.undefined", metric=context.words.metric(metric))
+
+
 def _judge_choice(context: Context, claim: Claim, choices: list[Chosen]) -> tuple[bool | None, str]:
     matching = [c for c in choices if fnmatchcase(c.selection.name, claim.selection or "")]
+    for chosen in matching:
+        if chosen.choice is None and chosen.undefined:
+            return None, _undefined(context, chosen.selection.metric)
     if not matching or any(chosen.choice is None for chosen in matching):
         return None, ""
     values, gains = [], []
@@ -117,9 +122,10 @@ def _judge_choice(context: Context, claim: Claim, choices: list[Chosen]) -> tupl
             continue
         metric = claim.metric or chosen.selection.metric
         ours = arm.metric(metric)
-        base = context.results.arms[chosen.selection.baseline].metric(metric)
+        baseline = context.results.arms[chosen.selection.baseline]
+        base = baseline.metric(metric)
         if not ours.keys() & base.keys():
-            return None, ""
+            return None, _undefined(context, metric) if finished(arm, baseline) else ""
         gain = paired_difference(ours, base).difference
         unit = "words.points" if is_share(metric) else "words.plain"
         told = context.words(unit, value=points(gain.mean, metric))
@@ -140,12 +146,13 @@ def _holds(found: Interval, claim: Claim, metric: str, difference: bool) -> bool
 
     Parameters
     ----------
-    difference: of two figures. What no share or difference of shares can be is left out of an
-        interval that few seeds have made so wide.
+    difference: of two figures, which is 0 on all seeds where the two do the same. What no share
+        or difference of shares can be is left out of an interval that few seeds have made so wide.
     """
     low = -math.inf if claim.low is None else claim.low
     high = math.inf if claim.high is None else claim.high
-    if found.low is None or found.high is None or (found.spread == 0 and found.mean):
+    nothing = difference and found.mean == 0
+    if found.low is None or found.high is None or (found.spread == 0 and not nothing):
         return None  # from one seed, or the same on all by luck: nothing is known of chance
     bottom, top = found.low, found.high
     if is_share(metric):

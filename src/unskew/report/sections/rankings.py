@@ -28,10 +28,16 @@ def ranking_blocks(page: Page, figure: str, found: Ranked) -> list[Block]:
     if found.ranks is not None:
         blocks.append(_diagram(page, figure, found, found.ranks))
         blocks.append(_table(page, found, found.ranks))
-    if found.left_out:
-        names = [page.text(found.treatments[name]) for name in found.left_out]
-        listed = words("words.between_items").join(names)
-        blocks.append(Paragraph(words("ranking.left_out", treatments=listed), note=True))
+    between = words("words.between_items")
+    lacking = [name for name in found.left_out if name not in found.diverged]
+    for key, left_out in (("ranking.left_out", lacking), ("ranking.diverged", found.diverged)):
+        if left_out:
+            listed = between.join(page.text(found.treatments[name]) for name in left_out)
+            blocks.append(Paragraph(words(key, treatments=listed), note=True))
+    if found.undefined:
+        listed, metric = between.join(map(page.text, found.undefined)), words.metric(found.metric)
+        told = words("ranking.undefined", metric=metric, blocks=listed)
+        blocks.append(Paragraph(told, note=True))
     return blocks
 
 
@@ -45,7 +51,7 @@ def ranking_sentence(page: Page, found: Ranked) -> str:
     """The first ranks, how they were judged, and what that shows or why it can show nothing."""
     words, ranks = page.words, found.ranks
     if ranks is None:
-        return words("ranking.pending")
+        return words("ranking.pending" if found.waiting else "ranking.nothing")
     leaders = [
         words("ranking.place", treatment=page.text(found.treatments[name]), rank=f"{mean:.2f}")
         for name, mean in list(ranks.means.items())[:3]
@@ -120,5 +126,6 @@ def _table(page: Page, found: Ranked, ranks: Ranks) -> Table:
         *(page.text(block) for block in found.blocks),
         words("ranking.mean_rank"),
     )
-    caption = words("ranking.caption", metric=words.metric(found.metric))
+    seeds = words.seeds(*found.seeds)
+    caption = words("ranking.caption", metric=words.metric(found.metric), seeds=seeds)
     return Table(header, tuple(rows), caption)

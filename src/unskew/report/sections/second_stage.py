@@ -36,7 +36,8 @@ def confirm(results: StudyResults) -> list[Confirmed]:
     for second in results.second_stages:
         stage = second.stage
         others = [name for name in second.arms if name != stage.baseline]
-        comparison = Comparison(
+        # Unchecked: where the baseline alone has gone on there is no pair, as in no study file.
+        comparison = Comparison.model_construct(
             title=stage.title,
             metric=stage.metric,
             pairs=[(name, stage.baseline) for name in others],
@@ -65,15 +66,22 @@ def how_chosen(context: Context, confirmed: Confirmed) -> list[Block]:
     """What was ranked by what, and what stands for what."""
     words, second = context.words, confirmed.second
     stage, shortlist = second.stage, second.shortlist
-    how = words(
-        "second_stage.how",
+    ranked = words(
+        "second_stage.ranked",
         ranked=len(shortlist.ranking),
         metric=words.metric(stage.metric),
         seeds=words.seeds(len(shortlist.seeds)),
+    )
+    again = words(
+        "second_stage.again" if confirmed.pairs else "second_stage.nothing",
         best=len(shortlist.arms) - len({stage.baseline, *stage.always}),
         fresh=words.seeds(stage.seeds),
     )
-    blocks: list[Block] = [Paragraph(how)]
+    unseen = _unseen_classes(second)
+    if unseen:
+        listed = words("words.between_items").join(unseen)
+        again = words.sentences(again, words("second_stage.unseen_classes", classes=listed))
+    blocks: list[Block] = [Paragraph(words.sentences(ranked, again))]
     same = [
         words("second_stage.same", arm=context.label(name), other=context.label(other))
         for name, other in shortlist.same_as.items()
@@ -87,6 +95,14 @@ def how_chosen(context: Context, confirmed: Confirmed) -> list[Block]:
     if second.missing:
         blocks.append(Paragraph(words("second_stage.partial", missing=second.missing), note=True))
     return blocks
+
+
+def _unseen_classes(second: SecondStage) -> list[str]:
+    """Classes of which the half that judges this stage has no image; none before its first run."""
+    judged = next((e for arm in second.arms.values() for e in arm.evaluations), None)
+    if judged is None:
+        return []
+    return [name for name, n in zip(judged.class_names, judged.support, strict=True) if not n]
 
 
 def _flattery(context: Context, confirmed: Confirmed) -> Table:

@@ -33,7 +33,8 @@ def spread_sentence(context: Context, found: Spreading) -> str:
     words, metric, parts = context.words, found.part.metric, found.found
     source = _source(context, found)
     if parts is None:
-        return words("spread.pending", source=source)
+        key = "spread.undefined" if found.undefined else "spread.pending"
+        return words(key, source=source, metric=words.metric(metric))
     unit = "words.points" if is_share(metric) else "words.plain"
 
     def amount(value: float) -> str:
@@ -53,7 +54,10 @@ def spread_sentence(context: Context, found: Spreading) -> str:
         seed_high=unsigned(parts.columns_high, metric),
         rest=amount(parts.rest),
     )
-    shown = "spread.shown" if parts.rows_p < 1 - CONFIDENCE else "spread.not_shown"
+    if parts.rows_p is None:
+        shown = "spread.untested"
+    else:
+        shown = "spread.shown" if parts.rows_p < 1 - CONFIDENCE else "spread.not_shown"
     told = words(shown, source=source, p=p_phrase(parts.rows_p))
     closed = parts.rest > 0 and 0 in (parts.rows_high, parts.columns_high)
     return words.sentences(measured, told, words("spread.closed") if closed else "")
