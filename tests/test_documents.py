@@ -1,10 +1,13 @@
-"""The Python that users are shown runs."""
+"""The Python that users are shown runs, and the commands are commands."""
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
+import typer
 
+from unskew.cli.main import app
 from unskew.remedies.base import Remedy
 from unskew.remedies.registry import names
 from unskew.study.parts import Arm, Part
@@ -53,3 +56,53 @@ def test_the_study_that_is_explained_is_one_and_leaves_no_key_out():
     assert not missing
     unused = [key for key in Study.model_fields if not getattr(study, key)]
     assert unused == ["subset_per_seed"]
+
+
+def commands(text):
+    """The `unskew ...` of a text's shell blocks, one a line, as arguments."""
+    return [
+        shlex.split(line, comments=True)
+        for line in re.findall(r"^ *(?:\.venv/bin/)?unskew (.*)$", text, re.MULTILINE)
+    ]
+
+
+def verbs(command, names=()):
+    """Every verb with its help, groups after what is in them."""
+    for name, inner in getattr(command, "commands", {}).items():
+        yield from verbs(inner, (*names, name))
+    yield names, command
+
+
+ROOT_COMMAND = typer.main.get_command(app)
+EXAMPLES = [
+    *(pytest.param(arguments, id=f"{path.stem}: {' '.join(arguments)}")
+      for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+      for arguments in commands(path.read_text("utf-8"))),
+    *(pytest.param(arguments, id=f"{' '.join(names)} --help: {' '.join(arguments)}")
+      for names, command in verbs(ROOT_COMMAND)
+      for arguments in commands(re.sub("Examples?:", "", command.help or ""))),
+]  # fmt: skip
+
+
+def test_every_verb_has_an_example():
+    shown = {example.id.partition(" --help")[0] for example in EXAMPLES}
+    assert {" ".join(names) for names, _ in verbs(ROOT_COMMAND)} <= shown
+
+
+@pytest.mark.parametrize("arguments", EXAMPLES)
+def test_a_command_that_is_shown_is_one(arguments):
+    """Its verb, its options and their types; nothing is run."""
+    command, rest = ROOT_COMMAND, arguments
+    while rest and rest[0] in getattr(command, "commands", {}):
+        command, rest = command.commands[rest[0]], rest[1:]
+    command.make_context("unskew", list(rest))
+    assert command is not ROOT_COMMAND
+
+
+def test_the_readmes_studies_do_not_share_a_folder():
+    """A folder holds one study of one data set: the second command would be refused."""
+    studies = [c for c in commands((ROOT / "README.md").read_text("utf-8")) if c[0] == "study"]
+    assert len(studies) >= 4
+    folders = [c[c.index("--out") + 1] if "--out" in c else f"unskew-{c[1]}" for c in studies]
+    assert len(set(folders)) == len(folders)
+    assert not re.search("`unskew study [a-z]", (ROOT / "README.md").read_text("utf-8"))

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from filelock import FileLock
@@ -35,16 +36,21 @@ def unskew(*arguments, cwd=None, **environment):
         ("report",),
         ("rank",),
         ("models",),
+        ("models", "list"),
         ("models", "show"),
+        ("remedies",),
+        ("remedies", "list"),
+        ("remedies", "show"),
         ("data",),
+        ("data", "list"),
+        ("data", "clear"),
     ],
 )
 def test_every_verb_has_help_with_examples(verb):
     done = unskew(*verb, "--help")
     assert done.returncode == 0
     assert "Usage" in done.stdout
-    if verb and verb != ("models",):
-        assert "Example" in done.stdout
+    assert "Example" in done.stdout
 
 
 def test_help_imports_nothing_heavy():
@@ -143,6 +149,24 @@ def test_data_lists_and_clears(squares, tmp_path):
     assert json.loads(unskew("data", "list", "--json", **own).stdout)["cached"] == []
 
 
+def test_cifar10_is_cleared_by_the_name_it_is_opened_by(tmp_path):
+    """With its download, whole or cut off, and nothing else."""
+    own = {"UNSKEW_CACHE": str(tmp_path)}
+    for folder, name in (("a", "CIFAR-10"), ("b", "photos")):
+        (tmp_path / "images" / folder).mkdir(parents=True)
+        meta = json.dumps({"name": name, "origin": "somewhere"})
+        (tmp_path / "images" / folder / "meta.json").write_text(meta)
+    (tmp_path / "downloads").mkdir()
+    for name in ("cifar-10-python.tar.gz", "cifar-10-python.tar.gz.part"):
+        (tmp_path / "downloads" / name).write_bytes(b"")
+    done = unskew("data", "clear", "cifar10", "--json", **own)
+    assert {item["name"] for item in json.loads(done.stdout)} == {
+        "CIFAR-10", "cifar-10-python.tar.gz", "cifar-10-python.tar.gz.part",
+    }  # fmt: skip
+    left = json.loads(unskew("data", "--json", **own).stdout)["cached"]
+    assert [item["name"] for item in left] == ["photos"]
+
+
 def test_studies_of_two_data_sets_are_ranked(tmp_path):
     study = Study.from_toml(
         'name = "two"\n[[arms]]\nname = "{remedy}"\ngrid = { remedy = ["none", "drw"] }', "two"
@@ -199,6 +223,14 @@ def test_studies_of_two_data_sets_are_ranked(tmp_path):
         (["train", "--data", "x" * 300], "File name too long"),
         (["report", "x" * 300], "File name too long"),
         (["train", "--schedule", "one_cycle", "--set", "warmup_epochs=1"], "rises by itself"),
+        (["train", "--data", ""], "--data is empty"),
+        (["train", "--set", "data="], "--data is empty"),
+        (["study", "coursework", "--data", ""], "--data is empty"),
+        (["train", "--epochs", "3", "--set", "epochs=5"], "by --epochs and by --set epochs"),
+        (["train", "--lr", "1", "--set", "learning_rate=2"], "by --lr and by --set learning_rate"),
+        (["train", "--set", "epochs=3", "--set", "epochs=5"], "as epochs=3 and as epochs=5"),
+        (["study", "coursework", "--epochs", "3", "--set", "epochs=5"], "--epochs and by --set"),
+        (["study", "own-data", "--set", "skew=stairs"], "'stairs' is no skew"),
     ],
 )
 def test_a_mistake_is_one_sentence_exit_code_2_and_nothing_written(arguments, words, tmp_path):
@@ -245,16 +277,85 @@ def test_json_is_asked_for_before_or_after_the_verb():
         assert "known" in json.loads(unskew(*arguments).stdout)
 
 
-def test_a_reader_that_leaves_is_no_error():
+@pytest.mark.parametrize(
+    "verb", [("remedies", "list"), ("remedies", "list", "--json"), ("models", "list", "--json")]
+)
+def test_a_reader_that_leaves_is_no_error(verb):
+    process = unread(*verb)
+    assert process.stderr.read() == b""
+    assert process.wait(timeout=60) == 0
+
+
+def test_a_reader_that_leaves_does_not_end_a_training(squares, tmp_path):
+    """Both runs are trained though nobody reads the first one's table."""
+    arguments = ("train", "--data", squares, "--epochs", 1, "--batch-size", 40, "--out", tmp_path,
+                 "--balance", "auto", "--skew", "step:0:0.1")  # fmt: skip
+    process = unread(*arguments)
+    assert b"Traceback" not in process.stderr.read()
+    assert process.wait(timeout=300) == 0
+    assert len(list((tmp_path / "runs").iterdir())) == 2
+
+
+def test_a_reader_that_leaves_hides_no_failure(squares, tmp_path):
+    process = unread("train", "--data", squares, "--lr", "1e20", "--epochs", 20, "--batch-size", 40,
+                     "--out", tmp_path, "--json")  # fmt: skip
+    process.stderr.read()
+    assert process.wait(timeout=300) == 1
+
+
+def unread(*arguments):
+    """The command begun with a pipe for standard output that nobody reads any more."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "unskew", "remedies", "list"], stdout=subprocess.PIPE,
+        [sys.executable, "-m", "unskew", *map(str, arguments)], stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )  # fmt: skip
     process.stdout.close()
-    errors = process.stderr.read()
-    assert b"Traceback" not in errors
-    assert b"Exception ignored" not in errors
-    process.wait(timeout=60)
+    return process
+
+
+def test_a_folder_whose_name_is_no_text_is_written_and_named(squares, tmp_path):
+    """The run took hours: its result is printed whatever the folder and the terminal are."""
+    out = os.fsdecode(os.fsencode(tmp_path) + b"/r\xe9sum\xe9")
+    arguments = ("train", "--data", squares, "--epochs", 1, "--batch-size", 40, "--out", out)
+    done = unskew(*arguments, "--json")
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert Path(told["folder"]).samefile(Path(out, "runs", told["run"]))
+    table = unskew(*arguments, PYTHONIOENCODING="ascii")
+    assert table.returncode == 0, table.stderr
+    assert r"\u2013" in table.stdout  # between the ends of an interval
+
+
+@pytest.mark.parametrize("verb", [("train",), ("study", "own-data")])
+def test_nothing_is_written_among_the_images(verb, squares, tmp_path):
+    photos = tmp_path / "photos"
+    shutil.unpack_archive(squares, photos)
+    before = sorted(photos.rglob("*"))
+    done = unskew(*verb, "--data", ".", cwd=photos, UNSKEW_CACHE=str(tmp_path / "cache"))
+    assert done.returncode == 2, done.stderr
+    assert "name a folder outside of it with --out" in done.stderr
+    assert sorted(photos.rglob("*")) == before
+    assert not (tmp_path / "cache").exists()
+
+
+def test_forced_colours_draw_no_bars_in_a_log(squares, tmp_path):
+    done = unskew("train", "--data", squares, "--epochs", 1, "--batch-size", 40, "--out", tmp_path,
+                  FORCE_COLOR="1")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "\x1b[?25l" not in done.stderr  # hides the cursor while bars move
+    assert "training accuracy" in done.stderr
+
+
+def test_a_study_is_skewed_by_set(squares, tmp_path):
+    text = TEXT.replace("recipe.skew", "# recipe.skew")
+    (tmp_path / "tiny.toml").write_text(text)
+    done = unskew("study", "tiny.toml", "--data", squares, "--seeds", 1, "--set",
+                  "skew=step:0-1:0.5", "--out", "out", "--json", cwd=tmp_path)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    study = Study.of_folder(tmp_path / "out")
+    assert study.recipe["skew"] == {"profile": "step", "classes": [0, 1], "keep": 0.5}
+    assert all(run.name.startswith("cnn-step-0to1-keep0.5")
+               for run in (tmp_path / "out" / "runs").iterdir())  # fmt: skip
 
 
 def test_a_diverged_run_exits_with_1_and_says_why(squares, tmp_path):

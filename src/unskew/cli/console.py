@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from functools import cache
+from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -13,16 +17,49 @@ if TYPE_CHECKING:
 
 def stdout() -> Console:
     """For results; coloured on a terminal only."""
-    from rich.console import Console
-
-    return Console(soft_wrap=True)
+    return _console()(soft_wrap=True)
 
 
 def stderr() -> Console:
     """For progress, warnings and mistakes; coloured on a terminal only."""
+    return _console()(stderr=True, soft_wrap=True)
+
+
+def on_terminal() -> bool:
+    """Whether bars can be drawn on standard error. Rich alone would say so of a log as well where
+    FORCE_COLOR is set, which asks for colours and for nothing else.
+    """
+    return stderr().is_terminal and sys.stderr is not None and sys.stderr.isatty()
+
+
+@cache
+def _console() -> type[Console]:
     from rich.console import Console
 
-    return Console(stderr=True, soft_wrap=True)
+    class Lasting(Console):
+        """Outlives its reader (`head`, a pager), where rich's would end the training."""
+
+        def on_broken_pipe(self) -> None:
+            self.quiet = True
+            _discard(self.file)
+
+    return Lasting
+
+
+def _discard(stream: IO[str]) -> None:
+    """What is still written to a stream that nobody reads, at exit too, is no error."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
+
+
+def take_any_text() -> None:
+    """A letter that standard output cannot encode is escaped, so that no run ends in an error over
+    its own name; bytes of a path that are no UTF-8 are printed as they are.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        whole = sys.stdout.encoding.lower().replace("-", "") == "utf8"
+        sys.stdout.reconfigure(errors="surrogateescape" if whole else "backslashreplace")
 
 
 def result(text: str) -> None:
@@ -59,5 +96,8 @@ def interruptible() -> Iterator[None]:
 
 
 def print_json(value: Any) -> None:
-    """One JSON document on standard output."""
-    print(json.dumps(value, indent=2, ensure_ascii=False))
+    """One JSON document on standard output, in ASCII: a path may hold what no encoding does."""
+    try:
+        print(json.dumps(value, indent=2), flush=True)
+    except BrokenPipeError:
+        _discard(sys.stdout)

@@ -21,7 +21,7 @@ def root(context: typer.Context, as_json: Json = False) -> None:
 
         unskew data
 
-        unskew data clear cifar10-jpeg
+        unskew data clear cifar10
     """
     context.obj = as_json
     if context.invoked_subcommand is None:
@@ -30,7 +30,10 @@ def root(context: typer.Context, as_json: Json = False) -> None:
 
 @app.command("list")
 def list_data(context: typer.Context, as_json: Json = False) -> None:
-    """List known data sets, and what the cache holds."""
+    """List known data sets, and what the cache holds.
+
+    Example: unskew data list --json
+    """
     from unskew.data.cache import cache_folder, list_cached
     from unskew.data.sources import KNOWN
 
@@ -61,15 +64,25 @@ def list_data(context: typer.Context, as_json: Json = False) -> None:
 def clear(
     context: typer.Context,
     name: Annotated[
-        str | None, typer.Argument(help="Only what bears this name; everything if none.")
+        str | None,
+        typer.Argument(
+            help="Only what bears this name (digits, cifar10, photos); everything if none."
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Remove cached images and downloads; they are made again when needed."""
+    """Remove cached images and downloads; they are made again when needed.
+
+    Examples:
+
+        unskew data clear digits
+
+        unskew data clear
+    """
     from unskew.data.cache import clear_cached
     from unskew.errors import UserError
 
-    removed = clear_cached(name)
+    removed = [item for one in _cached_as(name) for item in clear_cached(one)]
     if name is not None and not removed:
         raise UserError(f"nothing called {name!r} is cached: see `unskew data`")
     if as_json or context.obj:
@@ -77,6 +90,15 @@ def clear(
         return
     for item in removed:
         remark(f"removed {item.name} ({human_size(item.size)})")
+
+
+def _cached_as(name: str | None) -> list[str | None]:
+    """What the cache calls what is asked for: of cifar10 it keeps the images and the download."""
+    from unskew.data.sources.cifar10 import ARCHIVES
+
+    if name != "cifar10":
+        return [name]
+    return [name, "CIFAR-10", *ARCHIVES, *(f"{archive}.part" for archive in ARCHIVES)]
 
 
 def human_size(size: float) -> str:

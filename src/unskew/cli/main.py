@@ -11,13 +11,11 @@ import typer
 
 from unskew import __version__
 from unskew.cli import data, models, rank, remedies, report, study, train
-from unskew.cli.console import complain
+from unskew.cli.console import complain, take_any_text
 from unskew.errors import UserError
 
 app = typer.Typer(
     name="unskew",
-    help="Train image classifiers when some classes have few images, "
-    "and tell honestly what helped.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
@@ -44,20 +42,27 @@ def root(
         False, "--version", callback=_print_version, is_eager=True, help="Print the version."
     ),
 ) -> None:
-    """Options before the verb."""
+    """Train image classifiers when some classes have few images, and tell honestly what helped.
+
+    Examples:
+
+        unskew study coursework --seeds 3
+
+        unskew train --data digits --skew step:0-4:0.1 --remedy balanced_softmax
+    """
 
 
 def main() -> None:
-    """Run the command line; a user's mistake is one sentence on standard error and exit code 2."""
+    """Run the command line; a user's mistake is one sentence on standard error and exit code 2.
+
+    A reader of our output that leaves (head, less) is no mistake: see `console`.
+    """
+    take_any_text()
     try:
         app()
     except UserError as error:
         complain("unskew", str(error))
         sys.exit(2)
-    except BrokenPipeError:
-        # The reader of our output (head, less) has left; that is not an error.
-        sys.stderr.close()
-        sys.exit(0)
     except OSError as error:
         # Whatever the system refuses that nobody below has put into words: a folder of somebody
         # else's, a name that is too long.

@@ -9,7 +9,9 @@ import typer
 
 from unskew.cli.console import print_json, stdout
 
-app = typer.Typer(help="List networks, or draw one.", no_args_is_help=True)
+app = typer.Typer(
+    help="List networks, or draw one.\n\nExample: unskew models show cnn", no_args_is_help=True
+)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 

@@ -18,7 +18,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from unskew.cli.console import remark, stderr
+from unskew.cli.console import on_terminal, remark, stderr
 from unskew.errors import UserError
 from unskew.training.events import EpochBegan, EpochEnded, Event, StepsDone
 
@@ -41,7 +41,7 @@ def progress_bars() -> Progress:
         TextColumn("{task.fields[note]}"),
         console=stderr(),
         transient=True,
-        disable=not stderr().is_terminal,
+        disable=not on_terminal(),
     )
 
 

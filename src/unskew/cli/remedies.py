@@ -8,7 +8,10 @@ import typer
 
 from unskew.cli.console import print_json, stdout
 
-app = typer.Typer(help="List cures for imbalance, or read about one.", no_args_is_help=True)
+app = typer.Typer(
+    help="List cures for imbalance, or read about one.\n\nExample: unskew remedies show ldam",
+    no_args_is_help=True,
+)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 

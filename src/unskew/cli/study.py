@@ -35,7 +35,11 @@ def study(
     out: Annotated[Path | None, typer.Option(help="Folder to write; unskew-NAME if none.")] = None,
     set_: Annotated[
         list[str] | None,
-        typer.Option("--set", help="Any recipe field for every run, as field=value; repeatable."),
+        typer.Option(
+            "--set",
+            help="Any recipe field for every run, as field=value (skew=step:0-4:0.1, kernels=off); "
+            "repeatable.",
+        ),
     ] = None,
     workers: Annotated[
         int | None,
@@ -68,30 +72,38 @@ def study(
 
         unskew study coursework --data cifar10 --out cifar
 
-        unskew study my-study.toml --data photos/ --set learning_rate=0.05
+        unskew study own-data --data photos/ --set skew=exponential:10
+
+        unskew study my-study.toml --set learning_rate=0.05
     """
-    from unskew.cli.options import parse_options
+    from unskew.cli.options import parse_settings, refuse_twice
+    from unskew.cli.places import check_data, check_out
     from unskew.cli.progress import open_with_progress, report_with_progress
     from unskew.cli.study_bars import StudyBars
     from unskew.report.catalogue import Words
     from unskew.study.execute import execute_study
     from unskew.study.fitting import check_arms
     from unskew.study.spec import Study
+    from unskew.study.store import check_folder
     from unskew.training.device import check_device
 
     Words(lang)  # a wrong language is better said now than after hours
     wanted = Study.load(name)
-    changes: dict[str, Any] = parse_options(set_ or [])
+    changes: dict[str, Any] = parse_settings(set_ or [])
     if epochs is not None:
+        refuse_twice(changes, "--epochs", "epochs")
         changes["epochs"] = epochs
+    check_data(wanted.data if data is None else data)
     wanted = wanted.override(
         data=data, seeds=seeds, fresh_seeds=fresh_seeds, subset_per_seed=subset_per_seed,
         recipe=changes,
     )  # fmt: skip
+    folder = out or Path(f"unskew-{wanted.name}")
     check_device(device)
     check_arms(wanted)
+    check_out(folder, wanted.data)
+    check_folder(folder, wanted)  # before anything is downloaded or decoded
     splits = open_with_progress(wanted.data, strict=strict, image_size=image_size)
-    folder = out or Path(f"unskew-{wanted.name}")
     with interruptible(), StudyBars() as bars:
         failures = execute_study(
             wanted, splits, folder, workers=workers, replicas=replicas, device=device,

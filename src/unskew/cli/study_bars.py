@@ -8,7 +8,7 @@ from types import TracebackType
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
-from unskew.cli.console import stderr
+from unskew.cli.console import on_terminal, stderr
 from unskew.study.progress import Current, StudyProgress
 
 MOST_LINES = 8
@@ -22,6 +22,7 @@ class StudyBars:
 
     def __init__(self) -> None:
         self._console = stderr()
+        self._drawn = on_terminal()
         self._bars = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(),
@@ -29,7 +30,7 @@ class StudyBars:
             TextColumn("{task.fields[note]}", markup=False),
             console=self._console,
             transient=True,
-            disable=not self._console.is_terminal,
+            disable=not self._drawn,
         )
         self._whole: TaskID | None = None
         self._lines: dict[str, TaskID] = {}
@@ -51,7 +52,7 @@ class StudyBars:
         """Draw where the study is."""
         left = progress.seconds_left()
         note = "" if left is None else f"{duration(left)} left"
-        if not self._console.is_terminal:
+        if not self._drawn:
             if time.monotonic() - self._last > QUIET_EVERY:
                 self._last = time.monotonic()
                 line = f"{progress.done} of {progress.total} runs done, {note}"

@@ -89,7 +89,13 @@ def train(
     max_steps: Annotated[int | None, typer.Option(help="Stop after so many steps.")] = None,
     set_: Annotated[
         list[str] | None,
-        typer.Option("--set", help="Any setting of a recipe, as field=value; repeatable."),
+        typer.Option(
+            "--set",
+            help="Any setting of a recipe, as field=value; repeatable. Without an option of their "
+            "own are alternate_flips, drop_last, filter_learning_rate, filter_momentum, "
+            "bias_learning_rate, stem_epochs, decoupled_decay, warmup_epochs, drop, rise, "
+            "rise_from, fall_to, label_smoothing, kernels (auto or off) and test_views.",
+        ),
     ] = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Refuse damaged images instead of skipping them.")
@@ -114,7 +120,10 @@ def train(
         unskew train --model lstm --data photos/ --skew step:0-4:0.1 --remedy balanced_softmax
 
         unskew train --recipe strong --data cifar10 --epochs 10
+
+        unskew train --schedule cosine --set warmup_epochs=1 --set kernels=off
     """
+    from unskew.cli.places import check_data, check_out
     from unskew.cli.progress import open_with_progress, run_with_progress
     from unskew.cli.tables import evaluation_table
     from unskew.kernels.memory import keep_freed_memory
@@ -124,8 +133,11 @@ def train(
 
     settings = _settings(context)
     wanted = make_recipe(settings) if recipe is None else Recipe.load(recipe, **settings)
+    written = out or Path("unskew-train")
     check_device(device)
     check_recipe(wanted)
+    check_data(wanted.data)
+    check_out(written, wanted.data)
     splits = open_with_progress(wanted.data, strict=strict, image_size=image_size)
     wanted = wanted.with_(fingerprint=splits.fingerprint)
     recipes = _balanced(wanted, splits) if balance is Balance.auto else [wanted]
@@ -134,7 +146,7 @@ def train(
     keep_freed_memory()
     told = []
     for each in recipes:
-        folder = (out or Path("unskew-train")) / "runs" / each.run_id
+        folder = written / "runs" / each.run_id
         with interruptible():
             outcome, evaluation = run_with_progress(each, splits, folder, device)
         told.append(
@@ -170,20 +182,27 @@ _FIELDS = {
 
 def _settings(context: typer.Context) -> dict[str, Any]:
     """The recipe's fields that the command line gives, and no default."""
-    from unskew.cli.options import parse_nested_options, parse_options
+    from unskew.cli.options import (
+        parse_nested_options,
+        parse_options,
+        parse_settings,
+        refuse_twice,
+    )
     from unskew.data.skew import parse_skew
 
     parsers: dict[str, Callable[[Any], Any]] = {
         "skew": parse_skew, "test_skew": parse_skew, "remedy_option": parse_nested_options,
         "model_option": parse_options,
     }  # fmt: skip
-    settings: dict[str, Any] = {}
+    settings = parse_settings(context.params["set_"] or [])
+    by_set = tuple(settings)
     for option, field in _FIELDS.items():
         source = context.get_parameter_source(option)
         if source is not None and source.name != "DEFAULT":
+            refuse_twice(by_set, f"--{option.replace('_', '-')}", field)
             value = context.params[option]
             settings[field] = parsers[option](value) if option in parsers else value
-    return {**settings, **parse_options(context.params["set_"] or [])}
+    return settings
 
 
 def _balanced(wanted: Recipe, splits: Splits) -> list[Recipe]:

@@ -1,0 +1,39 @@
+"""What is read and what is written are kept apart."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from unskew.errors import UserError
+
+
+def check_data(data: str) -> None:
+    """An empty name would be the current folder, and is a shell's variable that nobody has set.
+
+    Raises
+    ------
+    UserError: it is empty.
+    """
+    if not data.strip():
+        raise UserError("--data is empty: give digits, cifar10, or a folder or archive, or . for "
+                        "the current folder")  # fmt: skip
+
+
+def check_out(out: Path, data: str) -> None:
+    """What is written must not lie among the images: figures of a report would be a class of them.
+
+    Raises
+    ------
+    UserError: `out` lies in the folder of the data.
+    """
+    from unskew.data.sources import KNOWN
+
+    try:
+        folder = Path(data).expanduser()
+    except RuntimeError:  # of "~somebody": whoever opens it says so
+        return
+    if data not in KNOWN and folder.is_dir() and out.resolve().is_relative_to(folder.resolve()):
+        raise UserError(
+            f"{out} lies in the data's folder {data}, where what is written would be taken for "
+            "images: name a folder outside of it with --out"
+        )
