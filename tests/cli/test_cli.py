@@ -12,7 +12,6 @@ from filelock import FileLock
 
 from tests.report.synthetic import write_study
 from tests.tiny_study import TEXT
-from unskew.report.catalogue import Words
 from unskew.study.spec import Study
 
 
@@ -124,7 +123,7 @@ def test_study_then_report(squares, tmp_path):
     assert done.stderr.count("are in no font") <= 1  # none where one is installed
     page = (tmp_path / "unskew-tiny/report.html").read_text("utf-8")
     assert "小型研究" in page
-    assert Words("zh")("method.pairing_each") in page
+    assert "每个种子各自抽取子集" in page  # of method.pairing_each
     again = unskew("report", "unskew-tiny", "--format", "md", "--json", cwd=tmp_path)
     assert json.loads(again.stdout) == {"report": "unskew-tiny/report.md"}
 

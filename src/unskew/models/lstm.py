@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import torch
 from torch import Tensor, nn
 
 from unskew.kernels.lstm import UNITS, lstm
@@ -63,9 +64,31 @@ class LSTM(Network):
 
     def features(self, images: Tensor) -> Tensor:
         sequence = rows(images)
-        outputs = lstm(sequence, self.recurrent) if self.fused else self.recurrent(sequence)[0]
+        run = lstm if self.fused else unfused_lstm
+        outputs = run(sequence, self.recurrent)
         features: Tensor = self.hidden(outputs[:, -1])
         return features
+
+
+def unfused_lstm(sequences: Tensor, layers: nn.LSTM) -> Tensor:
+    """`layers(sequences)[0]` by PyTorch.
+
+    Under autocast to bfloat16 its LSTM fails on an x86 processor without AVX-512; there the layers
+    multiply in float32.
+    """
+    if _lacks_bfloat16(sequences):
+        with torch.autocast("cpu", enabled=False):
+            exact: Tensor = layers(sequences.float())[0]
+            return exact
+    outputs: Tensor = layers(sequences)[0]
+    return outputs
+
+
+def _lacks_bfloat16(sequences: Tensor) -> bool:
+    if sequences.device.type != "cpu" or not torch.is_autocast_enabled("cpu"):
+        return False
+    capabilities = torch.cpu.get_capabilities()
+    return capabilities.get("architecture") == "x86_64" and not capabilities.get("avx512_bw")
 
 
 def rows(images: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from typing import ClassVar, Literal
 
 from torch import Tensor
 
-from unskew.models.lstm import LSTM, rows
+from unskew.models.lstm import LSTM, rows, unfused_lstm
 
 
 class MisreadLSTM(LSTM):
@@ -55,6 +55,6 @@ class MisreadLSTM(LSTM):
             sequence = images.contiguous().reshape(len(images), height, 3 * width)
         else:
             sequence = rows(images)
-        outputs, _ = self.recurrent(sequence)
+        outputs = unfused_lstm(sequence, self.recurrent)
         features: Tensor = self.hidden(outputs[:, -1])
         return features
