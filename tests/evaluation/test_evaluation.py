@@ -118,7 +118,14 @@ def compare(index):
         assert ours.classwise_ece == pytest.approx(np.mean(theirs), abs=1e-5)
 
 
-@pytest.mark.parametrize("block", range(CASES // BLOCK))
+BLOCKS = [
+    pytest.param(block, marks=[] if block % 10 == 0 else [pytest.mark.slow])
+    for block in range(CASES // BLOCK)
+]
+"""All cases take minutes: a tenth of them is run each time."""
+
+
+@pytest.mark.parametrize("block", BLOCKS)
 def test_against_scikit_learn_and_torchmetrics(block):
     for index in range(block * BLOCK, (block + 1) * BLOCK):
         compare(index)
