@@ -12,6 +12,7 @@ from filelock import FileLock
 
 from tests.report.synthetic import write_study
 from tests.tiny_study import TEXT
+from unskew.cli.main import main
 from unskew.study.spec import Study
 
 
@@ -232,12 +233,21 @@ def test_studies_of_two_data_sets_are_ranked(tmp_path):
         (["study", "own-data", "--set", "skew=stairs"], "'stairs' is no skew"),
     ],
 )
-def test_a_mistake_is_one_sentence_exit_code_2_and_nothing_written(arguments, words, tmp_path):
-    done = unskew(*arguments, cwd=tmp_path)
-    assert done.returncode == 2, done.stderr
-    assert words in done.stderr
-    assert "Traceback" not in done.stderr
-    assert done.stdout == ""
+def test_a_mistake_is_one_sentence_exit_code_2_and_nothing_written(
+    arguments, words, tmp_path, monkeypatch, capsys
+):
+    # In this process: to start one for each takes minutes in all, and some others here are started.
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["unskew", *map(str, arguments)])
+    for name, value in {"NO_COLOR": "1", "COLUMNS": "200"}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    told = capsys.readouterr()
+    assert ended.value.code == 2, told.err
+    assert words in told.err
+    assert "Traceback" not in told.err
+    assert told.out == ""
     assert not list(tmp_path.iterdir())
 
 
