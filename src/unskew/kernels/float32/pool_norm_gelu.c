@@ -17,10 +17,8 @@
 #include <string.h>
 
 #include "../batch_norm.h"
+#include "../pool_norm_gelu.h"
 #include "exponential.h"
-
-#define MAX_CHANNELS 1024
-#define BLOCK 4 /* rows of pixels summed in fp32 before they are added to the double sums */
 
 typedef uint8_t Bytes __attribute__((vector_size(LANES), aligned(1), may_alias));
 
@@ -29,16 +27,6 @@ INLINE VI load_bytes(const uint8_t *from) {
 }
 INLINE void store_bytes(uint8_t *to, VI values) {
     *(Bytes *)to = __builtin_convertvector(values, Bytes);
-}
-
-typedef struct {
-    int64_t B, H, W, C, h, w;
-    int parts;
-} Shape;
-
-static Shape shape_of(int64_t B, int64_t H, int64_t W, int64_t C, int pool, int parts) {
-    Shape s = {B, H, W, C, pool ? H / 2 : H, pool ? W / 2 : W, parts};
-    return s;
 }
 
 /* Phi(z) and its density. */
@@ -77,28 +65,10 @@ INLINE V pooled_value(const Shape *s, const float *x, int64_t unit, int64_t j, i
     return largest(up, up + s->W * s->C, s->C, which);
 }
 
-/* Two sums a channel over a block of rows: of values and of their products with factors. */
-typedef struct {
-    float values[MAX_CHANNELS], products[MAX_CHANNELS];
-} Block;
-
-static void clear(Block *block, int64_t C) {
-    memset(block->values, 0, sizeof(float) * C);
-    memset(block->products, 0, sizeof(float) * C);
-}
 INLINE void accumulate(Block *block, int64_t c, V value, V factor) {
     float *values = block->values + c, *products = block->products + c;
     store(values, load(values) + value);
     store(products, load(products) + value * factor);
-}
-static double *no_sums_yet(double *sums, int part, int64_t C) {
-    return memset(sums + (int64_t)part * 2 * C, 0, sizeof(double) * 2 * C);
-}
-static void add_up(double *total, const Block *block, int64_t C) {
-    for (int64_t c = 0; c < C; c++) {
-        total[c] += block->values[c];
-        total[C + c] += block->products[c];
-    }
 }
 
 /* sums[part][0][c] = sum of v - pivot, sums[part][1][c] = sum of (v - pivot)^2 over all results
