@@ -13,7 +13,7 @@ from tests.kernels.formats import multiplying
 from tests.kernels.rows import assert_rows_stand_alone
 from unskew.kernels.convolution import channels_at_once, convolve
 
-KERNELS = ("winograd", "winograd_gradient")
+KERNELS = ("convolution", "convolution_gradient")
 
 
 def layer(incoming, outgoing, seed=0):

@@ -20,7 +20,7 @@ def test_a_run_uses_the_kernels_that_could_be_built(splits, model, precision):
     needed = [source(name, getattr(torch, precision)) for name in network_class(model).kernels]
     built = not any(load(name).reason for name in needed)
     assert trainer.state.network.fused is built
-    assert (trainer.kernels == "fused") is built
+    assert trainer.kernels.startswith("fused") is built
 
 
 def test_a_recipe_may_do_without(splits):

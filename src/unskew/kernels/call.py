@@ -16,7 +16,19 @@ def call(library: str, function: str, *arguments: Any) -> None:
     The caller sees to it that tensors are contiguous, of the dtype the kernel reads, and alive.
     A whole number is passed as a C int unless it comes as a ctypes value.
     """
+    _function(library, function)(
+        *(ctypes.c_void_p(a.data_ptr()) if isinstance(a, Tensor) else a for a in arguments)
+    )
+
+
+def ask(library: str, function: str, *sizes: ctypes.c_int64) -> int:
+    """What a C function says that takes and returns 64-bit whole numbers."""
+    asked = _function(library, function)
+    asked.restype = ctypes.c_int64
+    return int(asked(*sizes))
+
+
+def _function(library: str, function: str) -> Any:
     built = load(library).functions
     assert built is not None
-    kernel = getattr(built, function)
-    kernel(*(ctypes.c_void_p(a.data_ptr()) if isinstance(a, Tensor) else a for a in arguments))
+    return getattr(built, function)

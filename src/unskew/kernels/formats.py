@@ -1,12 +1,21 @@
-"""The number formats that there are kernels for."""
+"""The number formats that there are kernels for, and where those of this machine lie."""
 
 from __future__ import annotations
+
+import functools
+import os
 
 import torch
 from torch import Tensor
 
+from unskew.kernels.library import load
+
 FOLDERS = {torch.bfloat16: "bfloat16", torch.float32: "float32"}
 """Where the C files of each format lie."""
+TILES = "amx"
+"""Where those lie for processors with matrix tiles, which multiply in bfloat16."""
+IN_TILES = (("convolution", "convolution_gradient"), ("lstm", "lstm_gradient"))
+"""What lies there, by what belongs together; all else is the format's own."""
 
 
 def multiplied_in(tensor: Tensor) -> torch.dtype | None:
@@ -26,8 +35,31 @@ def multiplied_in(tensor: Tensor) -> torch.dtype | None:
 def source(name: str, dtype: torch.dtype) -> str:
     """The kernels `name` for numbers of `dtype`, as `library.load` wants them named.
 
+    They are those in matrix tiles where this machine has them, unless the environment variable
+    UNSKEW_KERNELS is "no-tiles".
+
     Raises
     ------
     KeyError: there are none for `dtype`.
     """
+    if in_tiles(name, dtype):
+        return f"{TILES}/{name}"
     return f"{FOLDERS[dtype]}/{name}"
+
+
+def in_tiles(name: str, dtype: torch.dtype) -> bool:
+    """Whether the kernels `name` for numbers of `dtype` are in matrix tiles here: the processor has
+    AMX, and all that belongs with them can be built and used.
+    """
+    if dtype is not torch.bfloat16 or os.environ.get("UNSKEW_KERNELS") == "no-tiles":
+        return False
+    return _usable(next((family for family in IN_TILES if name in family), ()))
+
+
+@functools.cache
+def _usable(family: tuple[str, ...]) -> bool:
+    return (
+        bool(family)
+        and bool(torch.cpu.get_capabilities().get("amx_bf16"))
+        and all(load(f"{TILES}/{name}").functions is not None for name in family)
+    )

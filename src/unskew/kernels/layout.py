@@ -16,6 +16,11 @@ def new_floats(*size: int) -> Tensor:
     return torch.empty(size, dtype=torch.float32, device="cpu")
 
 
+def new_bytes(*size: int) -> Tensor:
+    """Room for what a kernel keeps there while it runs."""
+    return torch.empty(size, dtype=torch.uint8, device="cpu")
+
+
 def new_images(like: Tensor, height: int, width: int, channels: int | None = None) -> Tensor:
     """Room for as many images of another size, of the same dtype, and channels if none are given;
     channels last.

@@ -47,7 +47,8 @@ def load(name: str) -> Library:
     processor.
 
     Nothing is raised: a machine without a compiler is no error, only slower. Set the environment
-    variable UNSKEW_KERNELS to "off" to do without, CC to name the compiler.
+    variable UNSKEW_KERNELS to "off" to do without, CC to name the compiler. A C file may have a
+    function `usable`; where that returns 0 it is as if there were none.
     """
     if os.environ.get("UNSKEW_KERNELS") == "off":
         return Library(None, "UNSKEW_KERNELS is off")
@@ -55,7 +56,10 @@ def load(name: str) -> Library:
     if compiler is None:
         return Library(None, "no C compiler found")
     try:
-        return Library(_opened(name, compiler))
+        opened = _opened(name, compiler)
+        if hasattr(opened, "usable") and not opened.usable():
+            return Library(None, "the system does not let this process use them")
+        return Library(opened)
     except subprocess.TimeoutExpired:
         return Library(None, f"{compiler} took more than {SECONDS} seconds")
     except subprocess.CalledProcessError as error:

@@ -6,11 +6,12 @@ from ctypes import c_int64
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from unskew.kernels.call import call
-from unskew.kernels.formats import multiplied_in, source
-from unskew.kernels.layout import new_floats
+from unskew.kernels.call import ask, call
+from unskew.kernels.formats import in_tiles, multiplied_in, source
+from unskew.kernels.layout import new_bytes, new_floats
 from unskew.kernels.library import load
 
 UNITS = 64
@@ -56,7 +57,6 @@ def _fits(sequences: Tensor, layers: nn.LSTM, dtype: torch.dtype) -> bool:
         and not layers.bidirectional
         and not layers.proj_size
         and not layers.dropout
-        and layers.input_size % 2 == 0
         and layers.hidden_size % UNITS == 0
         and layers.weight_ih_l0.dtype is torch.float32
         and layers.weight_ih_l0.device == sequences.device
@@ -78,16 +78,18 @@ class _Layer(torch.autograd.Function):
         dtype: torch.dtype,
         keep: bool,
     ) -> Tensor:
-        steps, batch, width = inputs.shape
-        units = weight_hh.shape[1]
+        steps, batch, inputs_of_row = inputs.shape
+        kernels, units = source("lstm", dtype), weight_hh.shape[1]
+        missing = -inputs_of_row % ask(kernels, "inputs_at_once")
+        width = inputs_of_row + missing
         both = torch.empty(steps + 1, batch, width + units, dtype=dtype)
-        both[:steps, :, :width] = inputs
+        both[:steps, :, :inputs_of_row] = inputs
+        both[:, :, inputs_of_row:width] = 0
         both[0, :, width:] = 0
-        input_weights, hidden_weights = (
-            weight.to(dtype).contiguous() for weight in (weight_ih, weight_hh)
-        )
+        input_weights = F.pad(weight_ih.to(dtype), (0, missing)).contiguous()
+        hidden_weights = weight_hh.to(dtype).contiguous()
         packed = torch.empty(4 * units * (width + units), dtype=dtype)
-        sizes, kernels = (c_int64(width), c_int64(units)), source("lstm", dtype)
+        sizes = c_int64(width), c_int64(units)
         call(kernels, "pack_forward", input_weights, hidden_weights, packed, *sizes)
         gates = torch.empty(steps, batch, 4, units, dtype=dtype) if keep else None
         cells = new_floats(steps if keep else 1, batch, units)
@@ -97,6 +99,7 @@ class _Layer(torch.autograd.Function):
         )  # fmt: skip
         if keep:
             ctx.save_for_backward(both, gates, cells, input_weights, hidden_weights)
+            ctx.inputs_of_row = inputs_of_row
         return both[1:, :, width:]
 
     @staticmethod
@@ -112,13 +115,32 @@ class _Layer(torch.autograd.Function):
             kernels, "backward", gates, cells, gradient.to(gates.dtype).contiguous(), packed, back,
             new_floats(batch, units), bias, c_int64(steps), c_int64(batch), c_int64(units), parts,
         )  # fmt: skip
-        back = back.view(steps * batch, 4 * units)
-        # Both weights' gradients are one product, over all steps and rows at once.
-        weights = back.t() @ both[:steps].view(steps * batch, width + units)
-        bias = bias.sum(dim=0)
-        inputs = None
+        back, inputs, own = back.view(steps * batch, 4 * units), None, slice(ctx.inputs_of_row)
         if ctx.needs_input_grad[0]:
-            inputs = (back @ input_weights).view(steps, batch, width)
-        return (
-            inputs, weights[:, :width].float(), weights[:, width:].float(), bias, bias, None, None
+            inputs = (back @ input_weights).view(steps, batch, width)[..., own]
+        of_inputs, of_hidden = _weight_gradients(back, both[:steps].flatten(0, 1), width)
+        bias = bias.sum(dim=0)
+        return inputs, of_inputs[:, own], of_hidden, bias, bias, None, None
+
+
+def _weight_gradients(back: Tensor, both: Tensor, width: int) -> tuple[Tensor, Tensor]:
+    """Of both weights, float32 (4 H, I) and (4 H, H): one product, over all steps and rows at once.
+
+    Parameters
+    ----------
+    back: gradients of the gates, (P, 4 H).
+    both: what the gates were computed from, (P, I + H).
+    """
+    if in_tiles("lstm_gradient", back.dtype):
+        kernels, parts = source("lstm_gradient", back.dtype), torch.get_num_threads()
+        units = back.shape[1] // 4
+        sizes = c_int64(width), c_int64(units)
+        each = ask(kernels, "room_needed", *sizes)
+        inputs, hidden = new_floats(4 * units, width), new_floats(4 * units, units)
+        call(
+            kernels, "weight_gradients", back, both, new_bytes(parts, each), c_int64(each),
+            inputs, hidden, c_int64(len(back)), *sizes, parts,
         )  # fmt: skip
+        return inputs, hidden
+    product = back.t() @ both
+    return product[:, :width].float(), product[:, width:].float()

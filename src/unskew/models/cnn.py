@@ -32,7 +32,7 @@ class CNN(Network):
     ValueError: `image_size` is not a positive multiple of 8, or `hidden` not positive.
     """
 
-    kernels = ("winograd", "winograd_gradient", "norm_relu_pool")
+    kernels = ("convolution", "convolution_gradient", "norm_relu_pool")
 
     def __init__(self, num_classes: int, image_size: int = 32, *, hidden: int = 256) -> None:
         super().__init__()

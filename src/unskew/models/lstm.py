@@ -57,10 +57,9 @@ class LSTM(Network):
         self.classifier = nn.Linear(hidden, num_classes)
 
     def unfused(self) -> str:
-        layer = self.recurrent
-        if layer.input_size % 2 == 0 and layer.hidden_size % UNITS == 0:
+        if self.recurrent.hidden_size % UNITS == 0:
             return ""
-        return f"the kernel wants rows of even length and a multiple of {UNITS} units"
+        return f"the kernel wants a multiple of {UNITS} units"
 
     def features(self, images: Tensor) -> Tensor:
         sequence = rows(images)

@@ -28,7 +28,7 @@ class ResNet32(Network):
     images float (B, 3, H, W) -> logits (B, K).
     """
 
-    kernels = ("winograd", "winograd_gradient", "norm_relu_pool")
+    kernels = ("convolution", "convolution_gradient", "norm_relu_pool")
 
     def __init__(self, num_classes: int, image_size: int = 32) -> None:
         super().__init__()

@@ -42,7 +42,7 @@ class WhitenedCNN(Network):
     ValueError: `image_size` is not a positive multiple of 8, or `width` not positive.
     """
 
-    kernels = ("winograd", "winograd_gradient", "pool_norm_gelu")
+    kernels = ("convolution", "convolution_gradient", "pool_norm_gelu")
 
     def __init__(self, num_classes: int, image_size: int = 32, *, width: int = 64) -> None:
         super().__init__()

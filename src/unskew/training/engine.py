@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import torch
 
-from unskew.kernels.formats import FOLDERS, source
+from unskew.kernels.formats import FOLDERS, in_tiles, source
 from unskew.kernels.library import load
 from unskew.models.base import Network
 
-FUSED = "fused"
+FUSED, TILED = "fused", "fused, in matrix tiles"
 
 
 def use_kernels(network: Network, device: str, dtype: torch.dtype, wanted: str = "auto") -> str:
@@ -20,12 +20,15 @@ def use_kernels(network: Network, device: str, dtype: torch.dtype, wanted: str =
 
     Returns
     -------
-    "fused", or "plain" with the reason, for people.
+    "fused", with how where that differs from machine to machine, or "plain" with the reason, for
+    people.
     """
     off = "the recipe does without kernels" if wanted == "off" else ""
     reason = off or _reason(network, device, dtype)
     network.fused = not reason
-    return f"plain: {reason}" if reason else FUSED
+    if reason:
+        return f"plain: {reason}"
+    return TILED if any(in_tiles(name, dtype) for name in network.kernels) else FUSED
 
 
 def _reason(network: Network, device: str, dtype: torch.dtype) -> str:

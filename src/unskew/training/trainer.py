@@ -51,7 +51,7 @@ class Trainer:
     facts: what remedies may know of the run.
     shown: which images are trained on and which the run is judged by.
     mean, std: of the training images' channels, float32 (3,), in units of 0..255.
-    kernels: "fused", or "plain" and why.
+    kernels: "fused" and how, or "plain" and why.
 
     Raises
     ------

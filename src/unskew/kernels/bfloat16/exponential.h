@@ -1,4 +1,6 @@
 /* The exponential function in registers of AVX-512, for activations. */
+#pragma once
+
 #include "bf16.h"
 
 /* 2^y to 3e-6 of it; the operand order of min and max lets a NaN through. */

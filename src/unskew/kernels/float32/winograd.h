@@ -107,3 +107,12 @@ static void rows_of(const float *rows[SIDE], const float *x, int64_t unit, int64
         rows[r] = inside ? x + (image * H + top + r) * W * K : zeros;
     }
 }
+
+/* Bytes of a thread's transformed tiles and their products, beside `aside` zeros: of a row of tiles,
+ * of so many as fill a quarter of the second cache of today's processors, and of no fewer than a
+ * product is worth beginning for. */
+INLINE int64_t bytes_for(int64_t W, int64_t K, int64_t N, int64_t aside) {
+    int64_t tiles = (W + TILE - 1) / TILE, worth = 24;
+    int64_t numbers = PLACES * ((tiles > worth ? tiles : worth) * (K + N) + 2 * APART) + aside;
+    return numbers * 4 > 256 << 10 ? numbers * 4 : 256 << 10;
+}

@@ -1,4 +1,4 @@
-/* The gradient of a 3x3 convolution with respect to its filters, by the transforms of winograd.c:
+/* The gradient of a 3x3 convolution with respect to its filters, by the transforms of convolution.c:
  *     dg = G' [(B' d B) * (A dy A')] G, summed over all tiles,
  * so that it is 16 products of matrices whose sums run over tiles. A multiply-add takes two
  * neighbouring tiles at once: both transforms write pairs of tiles side by side. An odd number
@@ -12,7 +12,6 @@
 #include "bf16.h"
 
 #define ROWS 8 /* 8 x 2 sums in registers */
-#define CACHED (256 << 10) /* bytes of sums that one pass over the images adds to */
 
 typedef struct {
     const bf16 *x, *dy, *zeros;
@@ -168,8 +167,13 @@ INLINE void transform_back(float *dg, const float *sums, int64_t K, int64_t N, i
     }
 }
 
-/* room: parts times `size` bytes, each at least 64 pairs (K + N) + 2 W max(K, N), where a row has
- * `pairs` pairs of tiles. sums: room for float (parts, 16, N, K). */
+/* Bytes for a thread of `filter_gradient`: a row of tiles and a row of zeros at least. */
+int64_t room_needed(int64_t H, int64_t W, int64_t K, int64_t N) {
+    int64_t least = 64 * ((W + 3) / 4) * (K + N) + 2 * W * (K > N ? K : N);
+    return least > CACHED ? least : CACHED;
+}
+
+/* room: parts times `size` bytes, of which each is room_needed. sums: room for float (parts, 16, N, K). */
 void filter_gradient(const bf16 *x, const bf16 *dy, char *room, int64_t size, float *sums,
                      float *dg, int64_t B, int64_t H, int64_t W, int64_t K, int64_t N, int parts) {
     int64_t rows = (H + 1) / 2, pairs = (W + 3) / 4, units = B * rows;

@@ -8,7 +8,7 @@
  * that everything between the images stays in the second cache.
  *
  * With the filters turned about and inputs for outputs, the same is the gradient with respect to
- * the images. That with respect to the filters is in winograd_gradient.c.
+ * the images. That with respect to the filters is in convolution_gradient.c.
  *
  * B images of H x W pixels, channels last, K in and N out, both multiples of 32.
  *   x        bf16 (B, H, W, K);  y bf16 (B, H, W, N)
@@ -153,8 +153,20 @@ static void outputs_of(const Convolution *c, int64_t unit, const float *products
         }
 }
 
-/* room: parts times `size` bytes, each at least 32 tiles (K + 2 N) + 2 W K, where a row has
- * `tiles` tiles; the larger, the more tiles are multiplied at once. */
+/* Places in a patch: filters and sums have as many matrices. */
+int64_t places(void) { return 16; }
+
+/* What numbers of channels must be multiples of. */
+int64_t channels_at_once(void) { return PANEL; }
+
+/* Bytes for a thread of `convolve`: a row of tiles and a row of zeros at least; the more room, the
+ * more tiles are multiplied at once. */
+int64_t room_needed(int64_t H, int64_t W, int64_t K, int64_t N) {
+    int64_t least = 32 * ((W + 1) / 2) * (K + 2 * N) + 2 * W * K;
+    return least > CACHED ? least : CACHED;
+}
+
+/* room: parts times `size` bytes, of which each is room_needed. */
 void convolve(const bf16 *x, const bf16 *filters, char *room, int64_t size, bf16 *y, int64_t B,
               int64_t H, int64_t W, int64_t K, int64_t N, int parts) {
     Convolution c = {x, filters, y, H, W, K, N, (H + 1) / 2, (W + 1) / 2};

@@ -87,8 +87,16 @@ static void outputs_of(const Convolution *c, int64_t unit, const float *products
     }
 }
 
-/* room: parts times `size` bytes, each at least 144 (tiles (K + N) + 2 APART) + 4 W K, where a row
- * has `tiles` tiles; the larger, the more tiles are multiplied at once. */
+/* Places in a patch: filters and sums have as many matrices. */
+int64_t places(void) { return PLACES; }
+
+/* What numbers of channels must be multiples of. */
+int64_t channels_at_once(void) { return PANEL; }
+
+/* Bytes for a thread of `convolve`; the more room, the more tiles are multiplied at once. */
+int64_t room_needed(int64_t H, int64_t W, int64_t K, int64_t N) { return bytes_for(W, K, N, W * K); }
+
+/* room: parts times `size` bytes, of which each is room_needed. */
 void convolve(const float *x, const float *filters, char *room, int64_t size, float *y, int64_t B,
               int64_t H, int64_t W, int64_t K, int64_t N, int parts) {
     Convolution c = {x, filters, y, H, W, K, N, (H + TILE - 1) / TILE, (W + TILE - 1) / TILE};
@@ -157,6 +165,3 @@ void transform_filters(const float *filters, float *room, float *forward, float 
             }
         }
 }
-
-/* What numbers of channels must be multiples of. */
-int channels_at_once(void) { return PANEL; }

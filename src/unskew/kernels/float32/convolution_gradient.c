@@ -107,8 +107,12 @@ INLINE void filter_of(float *dg, const float *sums, int64_t K, int64_t N, int pa
     }
 }
 
-/* room: parts times `size` bytes, each at least 144 (tiles (K + N) + 2 APART) + 4 W max(K, N), where
- * a row has `tiles` tiles. sums: room for float (parts, 36, N, K). */
+/* Bytes for a thread of `filter_gradient`. */
+int64_t room_needed(int64_t H, int64_t W, int64_t K, int64_t N) {
+    return bytes_for(W, K, N, W * (K > N ? K : N));
+}
+
+/* room: parts times `size` bytes, of which each is room_needed. sums: room for float (parts, 36, N, K). */
 void filter_gradient(const float *x, const float *dy, char *room, int64_t size, float *sums,
                      float *dg, int64_t B, int64_t H, int64_t W, int64_t K, int64_t N, int parts) {
     int64_t tile_rows = (H + TILE - 1) / TILE, tiles = (W + TILE - 1) / TILE;
