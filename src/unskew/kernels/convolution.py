@@ -125,7 +125,7 @@ def _filter_gradient(images: Tensor, gradient: Tensor) -> Tensor:
     outgoing, parts = gradient.shape[1], torch.get_num_threads()
     kernels = source("convolution_gradient", images.dtype)
     sums = new_floats(parts, ask(source("convolution", images.dtype), "places"), outgoing, incoming)
-    out = channels_last(new_floats(outgoing, incoming, 3, 3))
+    out = new_floats(outgoing, 3, 3, incoming).permute(0, 3, 1, 2)
     sizes = [c_int64(size) for size in (height, width, incoming, outgoing)]
     each = ask(kernels, "room_needed", *sizes)
     call(

@@ -53,13 +53,14 @@ def in_tiles(name: str, dtype: torch.dtype) -> bool:
     """
     if dtype is not torch.bfloat16 or os.environ.get("UNSKEW_KERNELS") == "no-tiles":
         return False
-    return _usable(next((family for family in IN_TILES if name in family), ()))
+    return _family_in_tiles(name)
 
 
 @functools.cache
-def _usable(family: tuple[str, ...]) -> bool:
+def _family_in_tiles(name: str) -> bool:
+    family = next((family for family in IN_TILES if name in family), ())
     return (
         bool(family)
         and bool(torch.cpu.get_capabilities().get("amx_bf16"))
-        and all(load(f"{TILES}/{name}").functions is not None for name in family)
+        and all(load(f"{TILES}/{member}").functions is not None for member in family)
     )

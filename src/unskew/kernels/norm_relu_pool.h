@@ -52,6 +52,7 @@ static void statistics(const number *restrict x, const float *restrict pivot, do
             int64_t last = row + BLOCK < end ? row + BLOCK : end;
             for (int64_t r = row; r < last; r++) {
                 const number *restrict in = x + r * C;
+                PREFETCH(in, C);
 #pragma omp simd
                 for (int c = 0; c < C; c++) {
                     float value = load(in[c]) - pivot[c];
@@ -86,12 +87,15 @@ void forward(const number *restrict x, const number *restrict shortcut, const fl
     if (!width) {
 #pragma omp parallel for num_threads(parts) schedule(static, 1)
         for (int part = 0; part < parts; part++)
-            for (int64_t r = SHARE(rows, part, parts); r < SHARE(rows, part + 1, parts); r++)
+            for (int64_t r = SHARE(rows, part, parts); r < SHARE(rows, part + 1, parts); r++) {
+                PREFETCH(x + r * C, C);
+                PREFETCH(y + r * C, C);
 #pragma omp simd
                 for (int c = 0; c < C; c++) {
                     float z = load(x[r * C + c]) * a[c] + b[c];
                     y[r * C + c] = store(z < 0 ? 0 : z);
                 }
+            }
         return;
     }
     int64_t pairs = rows / width / 2; /* pairs of image rows; images have an even height */
@@ -103,6 +107,8 @@ void forward(const number *restrict x, const number *restrict shortcut, const fl
                 const number *restrict up = x + (p * 2 * width + 2 * w) * C;
                 const number *restrict down = up + (int64_t)width * C;
                 number *out = y + (p * half + w) * C;
+                PREFETCH(up, 2 * C);
+                PREFETCH(down, 2 * C);
 #pragma omp simd
                 for (int c = 0; c < C; c++) {
                     float z0 = load(up[c]) * a[c] + b[c], z1 = load(up[C + c]) * a[c] + b[c];

@@ -26,8 +26,6 @@ typedef struct {
 INLINE void outputs_of(const Convolution *c, const bf16 *pixels, int64_t n, int64_t begin,
                        int64_t end, int64_t height, bf16 *y) {
     int64_t K = c->K, wide = c->W + 1, second = end - height, zeros = begin / wide;
-    for (int64_t at = begin; at < end; at++) /* by the time that they are written they are here */
-        __builtin_prefetch(y + (at - zeros) * c->N + n, 1);
     zero_sums();
     for (int64_t tap = 0; tap < 9; tap++) {
         const bf16 *seen = pixels + (tap / 3 * wide + tap % 3) * K;

@@ -14,7 +14,7 @@
 #include "turning.h"
 
 #define ENOUGH 640 /* pixels, zeros counted, for a product to run over */
-#define SPAN 512   /* pixels whose 32 channels stay in the first cache while all taps are taken */
+#define SPAN 320   /* pixels whose 32 channels stay in the first cache while all taps are taken */
 
 /* Where things lie in a thread's room, counted in bf16. */
 typedef struct {
@@ -45,8 +45,10 @@ static Layout layout(int64_t H, int64_t W, int64_t K, int64_t N) {
 /* sums (N, 9, K) += the products over the first `length` pixels. */
 static void add(const Layout *l, const bf16 *room, int64_t length, int64_t W, int64_t K, int64_t N,
                 float *sums) {
-    for (int64_t begin = 0; begin < length; begin += SPAN) {
-        int64_t steps = (length - begin < SPAN ? length - begin : SPAN) / LEFT;
+    int64_t spans = (length + SPAN - 1) / SPAN;
+    for (int64_t span = 0; span < spans; span++) {
+        int64_t begin = SHARE(length / LEFT, span, spans) * LEFT;
+        int64_t steps = SHARE(length / LEFT, span + 1, spans) - begin / LEFT;
         for (int64_t k = 0; k < K; k += 32)
             for (int64_t n = 0; n < N; n += 32)
                 for (int64_t tap = 0; tap < 9; tap++) {
