@@ -41,9 +41,7 @@ INLINE void outputs_of(const Convolution *c, const bf16 *pixels, int64_t n, int6
             until += wide;
             continue;
         }
-        const float *sum = sums[at - begin];
-        __m512i both = (__m512i)_mm512_cvtne2ps_pbh(_mm512_load_ps(sum + 16), _mm512_load_ps(sum));
-        _mm512_storeu_si512(y + (at - zeros) * c->N + n, both);
+        store_panel(y + (at - zeros) * c->N + n, sums[at - begin]);
     }
 }
 
@@ -73,13 +71,10 @@ void convolve(const bf16 *x, const bf16 *filters, char *room, int64_t size, bf16
         for (int64_t image = SHARE(B, part, parts); image < SHARE(B, part + 1, parts); image++) {
             put_between_zeros(pixels, x + image * H * W * K, H, W, K);
             for (int64_t n = 0; n < N; n += PANEL)
-                for (int64_t i = 0; i < each.parts; i++) {
-                    if (!n && image + 1 < SHARE(B, part + 1, parts))
-                        call_for(x + (image + 1) * H * W * K, H * W * K, i, each.parts);
+                for (int64_t i = 0; i < each.parts; i++)
                     outputs_of(&c, pixels, n, SHARE(count, i, each.parts),
                                SHARE(count, i + 1, each.parts), each.height,
                                y + image * H * W * N);
-                }
         }
         _tile_release();
     }

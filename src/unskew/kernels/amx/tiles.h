@@ -86,6 +86,12 @@ INLINE __m512i paired(const bf16 *even, const bf16 *odd) {
     return _mm512_or_si512(low, _mm512_slli_epi32(high, 16));
 }
 
+/* 32 of the sums, rounded to bfloat16. */
+INLINE void store_panel(bf16 *to, const float *sums) {
+    __m512 low = _mm512_load_ps(sums), high = _mm512_load_ps(sums + 16);
+    _mm512_storeu_si512(to, (__m512i)_mm512_cvtne2ps_pbh(high, low));
+}
+
 /* How `total` rows are divided into as equal parts of at most 32 as can be. The two tiles of a part
  * are of one height for all of them; where they do not fill a part exactly they overlap. */
 typedef struct {
