@@ -7,7 +7,11 @@ from typing import Any
 
 from torch import Tensor
 
+from unskew.kernels.layout import new_bytes
 from unskew.kernels.library import load
+
+LINE = 64
+"""Bytes that caches move at once."""
 
 
 def call(library: str, function: str, *arguments: Any) -> None:
@@ -26,6 +30,15 @@ def ask(library: str, function: str, *sizes: ctypes.c_int64) -> int:
     asked = _function(library, function)
     asked.restype = ctypes.c_int64
     return int(asked(*sizes))
+
+
+def room(library: str, parts: int, *sizes: ctypes.c_int64) -> tuple[Tensor, ctypes.c_int64]:
+    """What a kernel needs beside its results while it runs: memory for `parts` threads, each of as
+    many bytes as the C function `room_needed` says of `sizes`, in whole lines of the cache; and
+    that number.
+    """
+    each = -(-ask(library, "room_needed", *sizes) // LINE) * LINE
+    return new_bytes(parts, each), ctypes.c_int64(each)
 
 
 def _function(library: str, function: str) -> Any:

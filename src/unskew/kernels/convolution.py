@@ -9,9 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from unskew.kernels.call import ask, call
+from unskew.kernels.call import ask, call, room
 from unskew.kernels.formats import multiplied_in, source
-from unskew.kernels.layout import channels_last, new_bytes, new_floats, new_images
+from unskew.kernels.layout import channels_last, new_floats, new_images
 from unskew.kernels.library import load
 
 
@@ -85,10 +85,10 @@ class _Convolution(torch.autograd.Function):
     def forward(ctx: Any, images: Tensor, weight: Tensor, dtype: torch.dtype, keep: bool) -> Tensor:
         images, kernels = channels_last(images.to(dtype)), source("convolution", dtype)
         numbers = ask(kernels, "places") * weight[:, :, 0, 0].numel()
-        forward, room = images.new_empty(2, numbers)
-        backward = torch.empty_like(room) if keep and ctx.needs_input_grad[0] else None
+        forward, between = images.new_empty(2, numbers)
+        backward = torch.empty_like(forward) if keep and ctx.needs_input_grad[0] else None
         call(
-            kernels, "transform_filters", channels_last(weight), room, forward, backward,
+            kernels, "transform_filters", channels_last(weight), between, forward, backward,
             c_int64(weight.shape[1]), c_int64(weight.shape[0]),
         )  # fmt: skip
         if keep:
@@ -111,9 +111,8 @@ def _products(images: Tensor, filters: Tensor, outgoing: int) -> Tensor:
     kernels, parts = source("convolution", images.dtype), torch.get_num_threads()
     out = new_images(images, height, width, outgoing)
     sizes = [c_int64(size) for size in (height, width, incoming, outgoing)]
-    each = ask(kernels, "room_needed", *sizes)
     call(
-        kernels, "convolve", images, filters, new_bytes(parts, each), c_int64(each), out,
+        kernels, "convolve", images, filters, *room(kernels, parts, *sizes), out,
         c_int64(batch), *sizes, parts,
     )  # fmt: skip
     return out
@@ -127,9 +126,8 @@ def _filter_gradient(images: Tensor, gradient: Tensor) -> Tensor:
     sums = new_floats(parts, ask(source("convolution", images.dtype), "places"), outgoing, incoming)
     out = new_floats(outgoing, 3, 3, incoming).permute(0, 3, 1, 2)
     sizes = [c_int64(size) for size in (height, width, incoming, outgoing)]
-    each = ask(kernels, "room_needed", *sizes)
     call(
-        kernels, "filter_gradient", images, gradient, new_bytes(parts, each), c_int64(each), sums,
-        out, c_int64(batch), *sizes, parts,
+        kernels, "filter_gradient", images, gradient, *room(kernels, parts, *sizes), sums, out,
+        c_int64(batch), *sizes, parts,
     )  # fmt: skip
     return out

@@ -9,9 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from unskew.kernels.call import ask, call
+from unskew.kernels.call import ask, call, room
 from unskew.kernels.formats import in_tiles, multiplied_in, source
-from unskew.kernels.layout import new_bytes, new_floats
+from unskew.kernels.layout import new_floats
 from unskew.kernels.library import load
 
 UNITS = 64
@@ -135,11 +135,10 @@ def _weight_gradients(back: Tensor, both: Tensor, width: int) -> tuple[Tensor, T
         kernels, parts = source("lstm_gradient", back.dtype), torch.get_num_threads()
         units = back.shape[1] // 4
         sizes = c_int64(width), c_int64(units)
-        each = ask(kernels, "room_needed", *sizes)
         inputs, hidden = new_floats(4 * units, width), new_floats(4 * units, units)
         call(
-            kernels, "weight_gradients", back, both, new_bytes(parts, each), c_int64(each),
-            inputs, hidden, c_int64(len(back)), *sizes, parts,
+            kernels, "weight_gradients", back, both, *room(kernels, parts, *sizes), inputs, hidden,
+            c_int64(len(back)), *sizes, parts,
         )  # fmt: skip
         return inputs, hidden
     product = back.t() @ both
