@@ -4,7 +4,7 @@
 
 #include "../bfloat16/bf16.h"
 
-#if !defined(__AMX_BF16__) || !defined(__linux__)
+#if !(defined(__AMX_BF16__) || defined(__AMXBF16__)) || !defined(__linux__) /* GCC's name, old Clang's */
 #error "the processor has no AMX, or the system is not Linux"
 #endif
 #include <sys/syscall.h>
