@@ -45,6 +45,12 @@ def test_of_many_lines_the_error_is_quoted(fresh, monkeypatch):
     assert "bf16.h:9: error: no" in library.load("float32/norm_relu_pool").reason
 
 
+def test_an_assembler_is_quoted_as_well(fresh, monkeypatch):
+    told = r"printf 'x.s: Assembler messages:\nx.s:4: Error: no such instruction\n' >&2; exit 1"
+    monkeypatch.setenv("CC", compiler(fresh / "cc", told))
+    assert "no such instruction" in library.load("float32/norm_relu_pool").reason
+
+
 def test_what_was_cut_short_is_built_again(fresh):
     found = shutil.which("cc") or shutil.which("gcc")
     if found is None:

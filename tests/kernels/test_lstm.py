@@ -127,6 +127,44 @@ def test_strided_weights_are_read_as_they_are(dtype):
         assert torch.equal(lstm(x, module), wanted)
 
 
+@pytest.mark.parametrize("at_first", ["", "no-tiles"])
+def test_the_kernels_of_the_forward_pass_do_the_backward_as_well(dtype, monkeypatch, at_first):
+    module, x = layers(24, 64), sequences(9, 5, 24)
+    with multiplying(dtype):
+        monkeypatch.setenv("UNSKEW_KERNELS", at_first)
+        wanted = torch.autograd.grad(lstm(x, module).sum(), [*module.parameters()])
+        out = lstm(x, module)
+        monkeypatch.setenv("UNSKEW_KERNELS", "" if at_first else "no-tiles")
+        found = torch.autograd.grad(out.sum(), [*module.parameters()])
+    assert all(torch.equal(a, b) for a, b in zip(found, wanted, strict=True))
+
+
+def test_defaults_of_pytorch_do_not_matter(dtype):
+    module, x, gradient = layers(24, 64), sequences(9, 5, 24), sequences(9, 5, 64, seed=2)
+    with multiplying(dtype):
+        wanted = gradients(copy.deepcopy(module), x, gradient, lstm)
+        torch.set_default_dtype(torch.float64)
+        try:
+            with torch.device("meta"):
+                found = gradients(copy.deepcopy(module), x, gradient, lstm)
+        finally:
+            torch.set_default_dtype(torch.float32)
+    assert all(torch.equal(a, b) for a, b in zip(found, wanted, strict=True))
+
+
+def test_no_sequences_at_all_and_a_graph_that_is_kept(dtype):
+    module = layers(24, 64)
+    with multiplying(dtype):
+        empty = lstm(sequences(0, 5, 24), module)
+        empty.sum().backward()
+        assert empty.shape == (0, 5, 64)
+        assert all(not p.grad.any() for p in module.parameters())
+        out = lstm(sequences(9, 5, 24), module).sum()
+        first = torch.autograd.grad(out, [*module.parameters()], retain_graph=True)
+        second = torch.autograd.grad(out, [*module.parameters()])
+    assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+
+
 def test_same_bits_again(dtype):
     module, x, gradient = layers(24, 64), sequences(9, 5, 24), sequences(9, 5, 64, seed=2)
     with multiplying(dtype):

@@ -20,7 +20,16 @@ def test_a_run_uses_the_kernels_that_could_be_built(splits, model, precision):
     needed = [source(name, getattr(torch, precision)) for name in network_class(model).kernels]
     built = not any(load(name).reason for name in needed)
     assert trainer.state.network.fused is built
-    assert trainer.kernels.startswith("fused") is built
+    if built:
+        tiled = any(name.startswith("amx/") for name in needed)
+        assert trainer.kernels == ("fused, in matrix tiles" if tiled else "fused")
+    else:
+        assert trainer.kernels.startswith("plain: ")
+
+
+def test_tiles_can_be_forbidden(splits, monkeypatch):
+    monkeypatch.setenv("UNSKEW_KERNELS", "no-tiles")
+    assert "tiles" not in Trainer(Recipe(precision="bfloat16"), splits).kernels
 
 
 def test_a_recipe_may_do_without(splits):

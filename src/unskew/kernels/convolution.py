@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from unskew.kernels.call import ask, call, room
-from unskew.kernels.formats import multiplied_in, source
+from unskew.kernels.formats import GRADIENT, multiplied_in, source
 from unskew.kernels.layout import channels_last, new_floats, new_images
 from unskew.kernels.library import load
 
@@ -93,22 +93,26 @@ class _Convolution(torch.autograd.Function):
         )  # fmt: skip
         if keep:
             ctx.save_for_backward(images, backward)
-        return _products(images, forward, weight.shape[0])
+            ctx.kernels = kernels
+        return _products(kernels, images, forward, weight.shape[0])
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         images, filters = ctx.saved_tensors
-        gradient = channels_last(gradient)
-        back = None if filters is None else _products(gradient, filters, images.shape[1])
-        weight = _filter_gradient(images, gradient) if ctx.needs_input_grad[1] else None
+        gradient, kernels = channels_last(gradient), ctx.kernels
+        back = weight = None
+        if filters is not None:
+            back = _products(kernels, gradient, filters, images.shape[1])
+        if ctx.needs_input_grad[1]:
+            weight = _filter_gradient(kernels, images, gradient)
         return back, weight, None, None
 
 
-def _products(images: Tensor, filters: Tensor, outgoing: int) -> Tensor:
-    """Images convolved with transformed filters."""
+def _products(kernels: str, images: Tensor, filters: Tensor, outgoing: int) -> Tensor:
+    """Images convolved with filters that these kernels have transformed."""
     batch, incoming, height, width = images.shape
-    kernels, parts = source("convolution", images.dtype), torch.get_num_threads()
+    parts = torch.get_num_threads()
     out = new_images(images, height, width, outgoing)
     sizes = [c_int64(size) for size in (height, width, incoming, outgoing)]
     call(
@@ -118,12 +122,12 @@ def _products(images: Tensor, filters: Tensor, outgoing: int) -> Tensor:
     return out
 
 
-def _filter_gradient(images: Tensor, gradient: Tensor) -> Tensor:
+def _filter_gradient(kernels: str, images: Tensor, gradient: Tensor) -> Tensor:
     """With respect to the weight, float32 (N, K, 3, 3), channels last in memory."""
     batch, incoming, height, width = images.shape
     outgoing, parts = gradient.shape[1], torch.get_num_threads()
-    kernels = source("convolution_gradient", images.dtype)
-    sums = new_floats(parts, ask(source("convolution", images.dtype), "places"), outgoing, incoming)
+    sums = new_floats(parts, ask(kernels, "places"), outgoing, incoming)
+    kernels += GRADIENT
     out = new_floats(outgoing, 3, 3, incoming).permute(0, 3, 1, 2)
     sizes = [c_int64(size) for size in (height, width, incoming, outgoing)]
     call(

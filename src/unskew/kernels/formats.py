@@ -14,6 +14,8 @@ FOLDERS = {torch.bfloat16: "bfloat16", torch.float32: "float32"}
 """Where the C files of each format lie."""
 TILES = "amx"
 """Where those lie for processors with matrix tiles, which multiply in bfloat16."""
+GRADIENT = "_gradient"
+"""What a file's name ends in that computes gradients with respect to the weights of another's."""
 IN_TILES = (("convolution", "convolution_gradient"), ("lstm", "lstm_gradient"))
 """What lies there, by what belongs together; all else is the format's own."""
 
@@ -36,7 +38,7 @@ def source(name: str, dtype: torch.dtype) -> str:
     """The kernels `name` for numbers of `dtype`, as `library.load` wants them named.
 
     They are those in matrix tiles where this machine has them, unless the environment variable
-    UNSKEW_KERNELS is "no-tiles".
+    UNSKEW_KERNELS is "no-tiles" at that moment.
 
     Raises
     ------

@@ -11,14 +11,19 @@ def channels_last(images: Tensor) -> Tensor:
     return images.contiguous(memory_format=torch.channels_last)
 
 
+def new_numbers(dtype: torch.dtype, *size: int) -> Tensor:
+    """Room for numbers in a CPU's memory, whatever PyTorch's defaults are."""
+    return torch.empty(size, dtype=dtype, device="cpu")
+
+
 def new_floats(*size: int) -> Tensor:
-    """Room for numbers that kernels read or write as C's float, whatever PyTorch's defaults are."""
-    return torch.empty(size, dtype=torch.float32, device="cpu")
+    """Room for numbers that kernels read or write as C's float."""
+    return new_numbers(torch.float32, *size)
 
 
 def new_bytes(*size: int) -> Tensor:
     """Room for what a kernel keeps there while it runs."""
-    return torch.empty(size, dtype=torch.uint8, device="cpu")
+    return new_numbers(torch.uint8, *size)
 
 
 def new_images(like: Tensor, height: int, width: int, channels: int | None = None) -> Tensor:

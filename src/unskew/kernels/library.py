@@ -47,7 +47,8 @@ def load(name: str) -> Library:
     processor.
 
     Nothing is raised: a machine without a compiler is no error, only slower. Set the environment
-    variable UNSKEW_KERNELS to "off" to do without, CC to name the compiler. A C file may have a
+    variable UNSKEW_KERNELS to "off" before the process begins to do without (its other value,
+    "no-tiles", is `formats.source`'s), CC to name the compiler. A C file may have a
     function `usable`; where that returns 0 it is as if there were none.
     """
     if os.environ.get("UNSKEW_KERNELS") == "off":
@@ -64,7 +65,7 @@ def load(name: str) -> Library:
         return Library(None, f"{compiler} took more than {SECONDS} seconds")
     except subprocess.CalledProcessError as error:
         lines = error.stderr.strip().splitlines() or ["it failed"]
-        told = next((line for line in lines if "error" in line), lines[0])
+        told = next((line for line in lines if "error" in line.lower()), lines[0])
         return Library(None, f"{compiler}: {told}")
     except OSError as error:
         return Library(None, f"the built kernels cannot be loaded: {error}")

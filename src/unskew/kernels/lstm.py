@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from unskew.kernels.call import ask, call, room
-from unskew.kernels.formats import in_tiles, multiplied_in, source
-from unskew.kernels.layout import new_floats
+from unskew.kernels.formats import GRADIENT, TILES, multiplied_in, source
+from unskew.kernels.layout import new_floats, new_numbers
 from unskew.kernels.library import load
 
 UNITS = 64
@@ -82,16 +82,16 @@ class _Layer(torch.autograd.Function):
         kernels, units = source("lstm", dtype), weight_hh.shape[1]
         missing = -inputs_of_row % ask(kernels, "inputs_at_once")
         width = inputs_of_row + missing
-        both = torch.empty(steps + 1, batch, width + units, dtype=dtype)
+        both = new_numbers(dtype, steps + 1, batch, width + units)
         both[:steps, :, :inputs_of_row] = inputs
         both[:, :, inputs_of_row:width] = 0
         both[0, :, width:] = 0
         input_weights = F.pad(weight_ih.to(dtype), (0, missing)).contiguous()
         hidden_weights = weight_hh.to(dtype).contiguous()
-        packed = torch.empty(4 * units * (width + units), dtype=dtype)
+        packed = new_numbers(dtype, 4 * units * (width + units))
         sizes = c_int64(width), c_int64(units)
         call(kernels, "pack_forward", input_weights, hidden_weights, packed, *sizes)
-        gates = torch.empty(steps, batch, 4, units, dtype=dtype) if keep else None
+        gates = new_numbers(dtype, steps, batch, 4, units) if keep else None
         cells = new_floats(steps if keep else 1, batch, units)
         call(
             kernels, "forward", both, packed, bias_ih + bias_hh, gates, cells,
@@ -99,7 +99,7 @@ class _Layer(torch.autograd.Function):
         )  # fmt: skip
         if keep:
             ctx.save_for_backward(both, gates, cells, input_weights, hidden_weights)
-            ctx.inputs_of_row = inputs_of_row
+            ctx.inputs_of_row, ctx.kernels = inputs_of_row, kernels
         return both[1:, :, width:]
 
     @staticmethod
@@ -108,7 +108,7 @@ class _Layer(torch.autograd.Function):
         both, gates, cells, input_weights, hidden_weights = ctx.saved_tensors
         steps, batch, units = cells.shape
         width, parts = both.shape[2] - units, torch.get_num_threads()
-        packed, kernels = gates.new_empty(4 * units * units), source("lstm", gates.dtype)
+        packed, kernels = gates.new_empty(4 * units * units), ctx.kernels
         call(kernels, "pack_backward", hidden_weights, packed, c_int64(units))
         back, bias = torch.empty_like(gates), new_floats(parts, 4 * units).zero_()
         call(
@@ -118,12 +118,14 @@ class _Layer(torch.autograd.Function):
         back, inputs, own = back.view(steps * batch, 4 * units), None, slice(ctx.inputs_of_row)
         if ctx.needs_input_grad[0]:
             inputs = (back @ input_weights).view(steps, batch, width)[..., own]
-        of_inputs, of_hidden = _weight_gradients(back, both[:steps].flatten(0, 1), width)
+        of_inputs, of_hidden = _weight_gradients(kernels, back, both[:steps].flatten(0, 1), width)
         bias = bias.sum(dim=0)
         return inputs, of_inputs[:, own], of_hidden, bias, bias, None, None
 
 
-def _weight_gradients(back: Tensor, both: Tensor, width: int) -> tuple[Tensor, Tensor]:
+def _weight_gradients(
+    kernels: str, back: Tensor, both: Tensor, width: int
+) -> tuple[Tensor, Tensor]:
     """Of both weights, float32 (4 H, I) and (4 H, H): one product, over all steps and rows at once.
 
     Parameters
@@ -131,9 +133,9 @@ def _weight_gradients(back: Tensor, both: Tensor, width: int) -> tuple[Tensor, T
     back: gradients of the gates, (P, 4 H).
     both: what the gates were computed from, (P, I + H).
     """
-    if in_tiles("lstm_gradient", back.dtype):
-        kernels, parts = source("lstm_gradient", back.dtype), torch.get_num_threads()
-        units = back.shape[1] // 4
+    if kernels == f"{TILES}/lstm":
+        kernels += GRADIENT
+        parts, units = torch.get_num_threads(), back.shape[1] // 4
         sizes = c_int64(width), c_int64(units)
         inputs, hidden = new_floats(4 * units, width), new_floats(4 * units, units)
         call(

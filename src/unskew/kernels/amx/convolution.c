@@ -1,10 +1,10 @@
 /* A 3x3 convolution with stride 1 and padding 1 by its definition, in bfloat16 with sums in fp32: in
  * tiles multiply-adds are so cheap that Winograd's transforms would cost more than they save.
  *
- * An image is copied between zeros, W + 1 pixels a row: the one at a row's end is also the one before
- * the next row. What a filter's tap sees then lies a fixed distance from each pixel of the result,
- * so that the left tiles are read from any consecutive pixels as they lie in memory. Results at the
- * zeros are computed and dropped.
+ * Rows of an image are copied between zeros, W + 1 pixels a row: the zero at a row's end is also the one
+ * before the next row. What a filter's tap sees then lies a fixed distance from each pixel of the
+ * result, so that the left tiles are read from any consecutive pixels as they lie in memory. Results
+ * at the zeros are computed and dropped. So many rows are taken at once as stay in the second cache.
  *
  * With the filters turned about and inputs for outputs, the same is the gradient with respect to the
  * images. That with respect to the filters is in convolution_gradient.c.
@@ -19,10 +19,10 @@
 
 typedef struct {
     const bf16 *filters;
-    int64_t H, W, K, N;
+    int64_t W, K, N;
 } Convolution;
 
-/* 32 outputs of the pixels from `begin` to `end`, counted with the zeros; y those of one image. */
+/* 32 outputs of the pixels from `begin` to `end`, counted with the zeros; y those of the rows at hand. */
 INLINE void outputs_of(const Convolution *c, const bf16 *pixels, int64_t n, int64_t begin,
                        int64_t end, int64_t height, bf16 *y) {
     int64_t K = c->K, wide = c->W + 1, second = end - height, zeros = begin / wide;
@@ -51,30 +51,34 @@ int64_t places(void) { return 9; }
 /* What numbers of channels must be multiples of. */
 int64_t channels_at_once(void) { return PANEL; }
 
-/* Bytes for a thread of `convolve`: an image between zeros. */
+/* Bytes for a thread of `convolve`: rows of an image between zeros. */
 int64_t room_needed(int64_t H, int64_t W, int64_t K, int64_t N) {
     (void)N;
-    return 2 * pixels_between_zeros(H, W) * K;
+    return 2 * pixels_between_zeros(rows_at_once(H, W, K), W) * K;
 }
 
 /* room: parts times `size` bytes, of which each is room_needed. */
 void convolve(const bf16 *x, const bf16 *filters, char *room, int64_t size, bf16 *y, int64_t B,
               int64_t H, int64_t W, int64_t K, int64_t N, int parts) {
-    Convolution c = {filters, H, W, K, N};
-    int64_t count = H * (W + 1) - 1;
-    Division each = divided(count);
+    Convolution c = {filters, W, K, N};
+    int64_t bands = (H + rows_at_once(H, W, K) - 1) / rows_at_once(H, W, K), units = B * bands;
 #pragma omp parallel for num_threads(parts) schedule(static, 1)
     for (int part = 0; part < parts; part++) {
         bf16 *pixels = (bf16 *)(room + part * size);
-        memset(pixels, 0, size);
-        take_tiles(each.height);
-        for (int64_t image = SHARE(B, part, parts); image < SHARE(B, part + 1, parts); image++) {
-            put_between_zeros(pixels, x + image * H * W * K, H, W, K);
+        int64_t begin = SHARE(units, part, parts), end = SHARE(units, part + 1, parts);
+        if (begin < end) memset(pixels, 0, size);
+        for (int64_t unit = begin; unit < end; unit++) {
+            int64_t image = unit / bands, band = unit % bands;
+            int64_t top = SHARE(H, band, bands), rows = SHARE(H, band + 1, bands) - top;
+            int64_t count = rows * (W + 1) - 1;
+            Division each = divided(count);
+            put_between_zeros(pixels, x + image * H * W * K, H, W, K, top, rows);
+            take_tiles(each.height);
             for (int64_t n = 0; n < N; n += PANEL)
                 for (int64_t i = 0; i < each.parts; i++)
                     outputs_of(&c, pixels, n, SHARE(count, i, each.parts),
                                SHARE(count, i + 1, each.parts), each.height,
-                               y + image * H * W * N);
+                               y + (image * H + top) * W * N);
         }
         _tile_release();
     }
@@ -85,15 +89,12 @@ void convolve(const bf16 *x, const bf16 *filters, char *room, int64_t size, bf16
 void transform_filters(const float *filters, bf16 *room, bf16 *forward, bf16 *backward, int64_t K,
                        int64_t N) {
     for (int64_t i = 0; i < N * 9 * K; i += 16) store(room + i, _mm512_loadu_ps(filters + i));
-    const __m512i lanes = _mm512_mullo_epi32(
-        _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0),
-        _mm512_set1_epi32((int)K * 18)); /* bytes from filter to filter */
     for (int64_t tap = 0; tap < 9; tap++)
         for (int64_t n = 0; n < N; n += 16)
             for (int64_t k = 0; k < K; k += 2) /* pairs of inputs */
                 _mm512_storeu_si512(
                     forward + (n / PANEL * 9 + tap) * PANEL * K + k * PANEL + n % PANEL * 2,
-                    _mm512_i32gather_epi32(lanes, room + (n * 9 + tap) * K + k, 1));
+                    neighbours(room + (n * 9 + tap) * K + k, K * 18));
     if (!backward) return;
     for (int64_t tap = 0; tap < 9; tap++)
         for (int64_t k = 0; k < K; k += 16)

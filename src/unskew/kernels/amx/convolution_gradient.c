@@ -2,8 +2,8 @@
  * sums in fp32:
  *     dg[n, tap, k] = sum over pixels p of dy[p, n] x[p + the tap's distance, k].
  *
- * Images lie between zeros as in convolution.c, a few behind each other, dy as well: what the
- * products add up at a zero of dy is nothing. Left tiles are of dy turned about, so that a row
+ * Images lie between zeros as in convolution.c, a few small ones behind each other or some rows of a large
+ * one, dy as well: what the products add up at a zero of dy is nothing. Left tiles are of dy turned about, so that a row
  * is a channel; right ones have pairs of neighbouring pixels of x side by side, and as a tap's
  * distance may be odd, pairs are made of both kinds: beginning at even pixels and at odd ones.
  *
@@ -16,9 +16,10 @@
 #define ENOUGH 640 /* pixels, zeros counted, for a product to run over */
 #define SPAN 320   /* pixels whose 32 channels stay in the first cache while all taps are taken */
 
-/* Where things lie in a thread's room, counted in bf16. */
+/* What is taken at once, in images, rows and pixels; and where it lies in a thread's room, in bf16. */
 typedef struct {
     int64_t images; /* behind each other */
+    int64_t rows;   /* of each: fewer than all only of a single one */
     int64_t apart;  /* pixels from image to image */
     int64_t length; /* pixels of dy */
     int64_t seen;   /* of x, which taps see further of */
@@ -29,8 +30,9 @@ typedef struct {
 INLINE int64_t rounded(int64_t count) { return (count + 31) / 32 * 32; }
 
 static Layout layout(int64_t H, int64_t W, int64_t K, int64_t N) {
-    Layout l = {.apart = (H + 1) * (W + 1)};
-    l.images = l.apart > ENOUGH ? 1 : ENOUGH / l.apart;
+    Layout l = {.rows = rows_at_once(H, W, (K + N) / 2)}; /* two matrices, with copies */
+    l.apart = (l.rows + 1) * (W + 1);
+    l.images = l.rows < H || l.apart > ENOUGH ? 1 : ENOUGH / l.apart;
     l.length = rounded(l.images * l.apart);
     l.seen = rounded(l.length + 2 * W + 6);
     l.row = odd_lines(l.length);
@@ -69,28 +71,41 @@ int64_t room_needed(int64_t H, int64_t W, int64_t K, int64_t N) {
     return layout(H, W, K, N).end * 2;
 }
 
-/* room: parts times `size` bytes, of which each is room_needed. sums: room for float (parts, 9, N, K).
- */
+/* Brings `count` images, or `rows` rows from `top` on of one, to where they are multiplied; the pixels of
+ * dy that they fill. */
+static int64_t lay_out(const Layout *l, bf16 *room, const bf16 *x, const bf16 *dy, int64_t count,
+                       int64_t H, int64_t W, int64_t K, int64_t N, int64_t top, int64_t rows) {
+    for (int64_t i = 0; i < count; i++) {
+        put_between_zeros(room + i * l->apart * K, x + i * H * W * K, H, W, K, top, rows);
+        /* Without the zeros in front, which its taps do not look at. */
+        put_rows(room + l->dy + i * l->apart * N, dy + (i * H + top) * W * N, rows, W, N);
+    }
+    int64_t filled = (count - 1) * l->apart + rows * (W + 1), length = rounded(filled);
+    /* What another block has left behind. */
+    memset(room + l->dy + filled * N, 0, (length - filled) * N * sizeof(bf16));
+    return length;
+}
+
+/* room: parts times `size` bytes, of which each is room_needed. sums: room for float (parts, N, 9, K), of
+ * which the first part's share is not used: it adds to dg. */
 void filter_gradient(const bf16 *x, const bf16 *dy, char *room, int64_t size, float *sums,
                      float *dg, int64_t B, int64_t H, int64_t W, int64_t K, int64_t N, int parts) {
     Layout l = layout(H, W, K, N);
+    int64_t bands = (H + l.rows - 1) / l.rows, units = (B + l.images - 1) / l.images * bands;
 #pragma omp parallel for num_threads(parts) schedule(static, 1)
     for (int part = 0; part < parts; part++) {
         bf16 *own = (bf16 *)(room + part * size);
         float *total = part ? sums + part * 9 * N * K : dg;
-        memset(own, 0, l.turned * sizeof(bf16));
+        int64_t begin = SHARE(units, part, parts), end = SHARE(units, part + 1, parts);
         memset(total, 0, 9 * N * K * sizeof(float));
+        if (begin < end) memset(own, 0, l.turned * sizeof(bf16));
         take_tiles(ROWS);
-        int64_t end = SHARE(B, part + 1, parts);
-        for (int64_t image = SHARE(B, part, parts); image < end; image += l.images) {
-            int64_t count = end - image < l.images ? end - image : l.images;
-            int64_t filled = count * l.apart, length = rounded(filled);
-            for (int64_t i = 0; i < count; i++) {
-                /* Without the zeros in front of dy, which its taps do not look at. */
-                put_between_zeros(own + i * l.apart * K, x + (image + i) * H * W * K, H, W, K);
-                put_rows(own + l.dy + i * l.apart * N, dy + (image + i) * H * W * N, H, W, N);
-            }
-            memset(own + l.dy + filled * N, 0, (length - filled) * N * sizeof(bf16));
+        for (int64_t unit = begin; unit < end; unit++) {
+            int64_t image = unit / bands * l.images, band = unit % bands;
+            int64_t count = B - image < l.images ? B - image : l.images;
+            int64_t top = SHARE(H, band, bands), rows = SHARE(H, band + 1, bands) - top;
+            int64_t length = lay_out(&l, own, x + image * H * W * K, dy + image * H * W * N, count, H,
+                                     W, K, N, top, rows);
             pair_up(own, l.seen, K, own + l.even);
             pair_up(own + K, l.seen, K, own + l.odd);
             turn_about(own + l.dy, length, N, N, own + l.turned, l.row);

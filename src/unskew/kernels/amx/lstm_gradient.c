@@ -19,7 +19,7 @@ typedef struct {
 } Room;
 
 /* What lies in a thread's room: both matrices as tiles want them, and the rows that do not fill one. */
-static Room divide(char *room, int64_t K) {
+static Room laid_out(char *room, int64_t K) {
     bf16 *turned = (bf16 *)room, *pairs = turned + STRIP * odd_lines(SPAN);
     return (Room){turned, pairs, pairs + SPAN * K};
 }
@@ -58,7 +58,7 @@ void weight_gradients(const bf16 *dgates, const bf16 *xh, char *room, int64_t si
     Sums s = {input, hidden, I, H};
 #pragma omp parallel for num_threads(parts) schedule(static, 1)
     for (int part = 0; part < parts; part++) {
-        Room own = divide(room + part * size, K);
+        Room own = laid_out(room + part * size, K);
         int64_t end = SHARE(N / 32, part + 1, parts) * 32;
         take_tiles(ROWS);
         for (int64_t n = SHARE(N / 32, part, parts) * 32; n < end; n += STRIP) {

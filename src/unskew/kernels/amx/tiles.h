@@ -79,13 +79,6 @@ INLINE void store_sums(float *first, float *second, int64_t stride) {
     _tile_stored(3, second + 16, stride * 4);
 }
 
-/* Two times 16 numbers beside each other, number by number. */
-INLINE __m512i paired(const bf16 *even, const bf16 *odd) {
-    __m512i low = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)even));
-    __m512i high = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)odd));
-    return _mm512_or_si512(low, _mm512_slli_epi32(high, 16));
-}
-
 /* 32 of the sums, rounded to bfloat16. */
 INLINE void store_panel(bf16 *to, const float *sums) {
     __m512 low = _mm512_load_ps(sums), high = _mm512_load_ps(sums + 16);

@@ -27,10 +27,27 @@ INLINE void store(bf16 *to, __m512 value) {
 }
 
 /* Two neighbours that a multiply-add takes at once, in every lane. */
-INLINE __m512bh pair(const bf16 *from) { return (__m512bh)_mm512_set1_epi32(*(const int *)from); }
+INLINE __m512bh pair(const bf16 *from) {
+    int both;
+    __builtin_memcpy(&both, from, sizeof both);
+    return (__m512bh)_mm512_set1_epi32(both);
+}
 
 /* In a register from here on: the compiler is not to load it again for every row. */
 INLINE __m512bh kept(__m512i value) {
     __asm__("" : "+v"(value));
     return (__m512bh)value;
+}
+
+/* Two times 16 numbers beside each other, number by number. */
+INLINE __m512i paired(const bf16 *even, const bf16 *odd) {
+    __m512i low = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)even));
+    __m512i high = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)odd));
+    return _mm512_or_si512(low, _mm512_slli_epi32(high, 16));
+}
+
+/* Two neighbours of each of 16 rows, `bytes` apart. */
+INLINE __m512i neighbours(const bf16 *from, int64_t bytes) {
+    const __m512i rows = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+    return _mm512_i32gather_epi32(_mm512_mullo_epi32(rows, _mm512_set1_epi32((int)bytes)), from, 1);
 }

@@ -227,15 +227,12 @@ void transform_filters(const float *filters, bf16 *room, bf16 *forward, bf16 *ba
             for (int place = 0; place < 16; place++)
                 store(room + (place * N + n) * K + k, u[place / 4][place % 4]);
         }
-    const __m512i lanes = _mm512_mullo_epi32(
-        _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0),
-        _mm512_set1_epi32((int)K * 2)); /* bytes from filter to filter */
     for (int64_t place = 0; place < 16; place++)
         for (int64_t n = 0; n < N; n += 16)
             for (int64_t k = 0; k < K; k += 2) /* pairs of inputs */
                 _mm512_storeu_si512(
                     forward + (place * N + n / PANEL * PANEL) * K + k * PANEL + n % PANEL * 2,
-                    _mm512_i32gather_epi32(lanes, room + (place * N + n) * K + k, 1));
+                    neighbours(room + (place * N + n) * K + k, K * 2));
     if (!backward) return;
     for (int64_t place = 0; place < 16; place++) {
         /* A filter turned about has the first and the last of G g G' change places. */
@@ -244,12 +241,9 @@ void transform_filters(const float *filters, bf16 *room, bf16 *forward, bf16 *ba
         for (int64_t k = 0; k < K; k += 16)
             for (int64_t n = 0; n < N; n += 2) { /* pairs of outputs */
                 const bf16 *even = from + n * K + k;
-                __m512i low = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)even));
-                __m512i high =
-                    _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)(even + K)));
                 _mm512_storeu_si512(
                     backward + (place * K + k / PANEL * PANEL) * N + n * PANEL + k % PANEL * 2,
-                    _mm512_or_si512(low, _mm512_slli_epi32(high, 16)));
+                    paired(even, even + K));
             }
     }
 }

@@ -37,7 +37,7 @@ typedef struct {
 INLINE void next_state(const Forward *f, int64_t t, int64_t row, int64_t unit, __m512 si, __m512 sf,
                        __m512 sg, __m512 so) {
     int64_t K = f->I + f->H, B = f->B, H = f->H, at = row * H + unit;
-    const float *before = f->cells + (f->gates ? (t - 1) * B * H : 0);
+    const float *before = f->cells + (t && f->gates ? (t - 1) * B * H : 0);
     float *now = f->cells + (f->gates ? t * B * H : 0);
     __m512 i = logistic(si), forget = logistic(sf), g = hyperbolic(sg), o = logistic(so);
     __m512 cell = _mm512_mul_ps(i, g);
@@ -109,12 +109,8 @@ void pack_forward(const bf16 *input, const bf16 *hidden, bf16 *packed, int64_t I
                 int64_t unit = gate * H + panel * 16;
                 int own = 2 * k < I;
                 const bf16 *from = own ? input + unit * I + 2 * k : hidden + unit * H + 2 * k - I;
-                int step = (int)(own ? I : H) * 2; /* bytes from unit to unit */
-                __m512i lanes = _mm512_mullo_epi32(
-                    _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0),
-                    _mm512_set1_epi32(step));
                 _mm512_storeu_si512(packed + ((panel * (K / 2) + k) * 4 + gate) * 32,
-                                    _mm512_i32gather_epi32(lanes, from, 1));
+                                    neighbours(from, (own ? I : H) * 2));
             }
 }
 
@@ -124,9 +120,6 @@ void pack_backward(const bf16 *hidden, bf16 *packed, int64_t H) {
         for (int64_t k = 0; k < 2 * H; k++)
             for (int64_t j = 0; j < 4; j++) {
                 const bf16 *even = hidden + 2 * k * H + panel * 64 + j * 16, *odd = even + H;
-                __m512i low = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)even));
-                __m512i high = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)odd));
-                _mm512_storeu_si512(packed + ((panel * 2 * H + k) * 4 + j) * 32,
-                                    _mm512_or_si512(low, _mm512_slli_epi32(high, 16)));
+                _mm512_storeu_si512(packed + ((panel * 2 * H + k) * 4 + j) * 32, paired(even, odd));
             }
 }
