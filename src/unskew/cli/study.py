@@ -109,9 +109,9 @@ def study(
             wanted, splits, folder, workers=workers, replicas=replicas, device=device,
             strict=strict, image_size=image_size, listen=bars.show,
         )  # fmt: skip
-    path = report_with_progress(folder, "html", lang)
     for run, message in failures.items():
         complain("failed", f"{run}: {message}")
+    path = report_with_progress(folder, "html", lang)
     if as_json:
         print_json(
             {"report": str(path), "results": str(folder / "results.csv"), "failures": failures}

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from unskew.errors import UserError
 from unskew.report.ranked import Place, Ranked, rank_places
+from unskew.study.checks import judged_by
 from unskew.study.parts import RankedBlock
 from unskew.study.results import StudyResults, load_results
 from unskew.study.text import Text
@@ -119,11 +120,11 @@ def _check_judged_alike(folder: Path, place: Place, treatments: list[str]) -> No
     """As `Study.check` does of a study's own rankings."""
     ranked = [place.treatments()[treatment].arm for treatment in treatments]
     for arm in ranked[1:]:
-        if arm.recipe.test_skew != ranked[0].recipe.test_skew:
+        if judged_by(arm.recipe) != judged_by(ranked[0].recipe):
             raise UserError(
                 f"{folder}: arms {ranked[0].name!r} and {arm.name!r} are judged by different test "
                 "images, so they cannot be ranked in one block: name with --arms those of one "
-                "test_skew"
+                "test_skew and, with one, subset_seed"
             )
 
 

@@ -10,6 +10,7 @@ from unskew.errors import UserError
 from unskew.study.metrics import check_figures
 from unskew.study.outline import Outline, matches
 from unskew.study.parts import Arm, Claim, Comparison, Grid, Interaction, Ranking
+from unskew.training.recipe import Recipe
 
 Item = TypeVar("Item")
 
@@ -176,6 +177,8 @@ def _fault(claim: Claim, choices: list[str]) -> str | None:
         if not any(matches(name, claim.selection) for name in choices):
             known = ", ".join(choices) or "none"
             return f"names the selection {claim.selection!r}, but the selections are {known}"
+        if bounded and claim.value is not None:
+            return "has a value and bounds, and only one of them can be held: leave out the other"
         if not bounded and claim.value is None:
             return "holds whatever is measured: give it a value, a low or a high"
         return None
@@ -220,11 +223,16 @@ def _check_judged_alike(study: Outline, arms: dict[str, Arm]) -> None:
     for names in filter(None, together):
         first = names[0]
         for name in names[1:]:
-            if arms[name].recipe.test_skew != arms[first].recipe.test_skew:
+            if judged_by(arms[name].recipe) != judged_by(arms[first].recipe):
                 raise UserError(
                     f"arms {first!r} and {name!r} are judged by different test images, so they "
-                    "cannot be compared: give both the same test_skew"
+                    "cannot be compared: give both the same test_skew, and subset_seed with one"
                 )
+
+
+def judged_by(recipe: Recipe) -> tuple[object, int | None]:
+    """What says which test images a run is judged by; the subset's seed draws a skew of them."""
+    return recipe.test_skew, recipe.subset_seed if recipe.test_skew else None
 
 
 def _repeated(items: Sequence[Item]) -> Item | None:

@@ -216,6 +216,11 @@ def _load_run(
     outcome = load_outcome(folder)
     if outcome is None:
         return None
+    if outcome.run_id != recipe.run_id:
+        raise UserError(
+            f"{folder} holds another run, {outcome.run_id!r}: delete this folder and run the "
+            "study again"
+        )
     evaluation = judge(folder) if outcome.outcome == FINISHED else None
     history = History.load(folder)
     if evaluation is not None:

@@ -94,7 +94,14 @@ def choice_sentence(context: Context, chosen: Chosen) -> str:
         sentence = words.sentences(
             sentence, words("choice.partial", seeds=words.seeds(len(choice.seeds)))
         )
-    fewest = _fewest_held_out(context.results, selection)
+    held_out = _held_out(context.results, selection)
+    unseen = [
+        name for name, n in zip(context.results.data.class_names, held_out, strict=True) if not n
+    ]
+    if unseen:
+        listed = words("words.between_items").join(unseen)
+        sentence = words.sentences(sentence, words("choice.unseen_classes", classes=listed))
+    fewest = min(filter(None, held_out))
     if fewest < FEW_HELD_OUT:
         sentence = words.sentences(sentence, words("choice.few", fewest=str(fewest)))
     return sentence
@@ -106,15 +113,15 @@ def _why_none(chosen: Chosen) -> str:
     return "choice.undefined" if chosen.undefined else "choice.pending"
 
 
-def _fewest_held_out(results: StudyResults, selection: Selection) -> int:
-    """Held-out images of the class that has fewest, classes without any left out."""
+def _held_out(results: StudyResults, selection: Selection) -> list[int]:
+    """Held-out images of each class, in the run that has fewest of it."""
     supports = [
         run.evaluation.support
         for name in selection.arms
         for run in results.validation[name].runs.values()
         if run.evaluation is not None
     ]
-    return min(count for support in supports for count in support if count)
+    return [min(counts) for counts in zip(*supports, strict=True)]
 
 
 def choice_section(context: Context, choices: list[Chosen]) -> Section:

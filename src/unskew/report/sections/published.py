@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from fnmatch import fnmatchcase
 
 from unskew.evaluation.significance import Interval, mean_interval, paired_difference
 from unskew.report.compared import finished
@@ -11,6 +10,7 @@ from unskew.report.context import Context
 from unskew.report.document import Block, Bullets, Heading, Paragraph, Section, Table
 from unskew.report.numbers import brackets, is_share, over_seeds, points, share
 from unskew.report.sections.choice import Chosen, value_of
+from unskew.study.outline import matches
 from unskew.study.parts import Claim, Published
 
 
@@ -104,7 +104,7 @@ def _undefined(context: Context, metric: str) -> str:
 
 
 def _judge_choice(context: Context, claim: Claim, choices: list[Chosen]) -> tuple[bool | None, str]:
-    matching = [c for c in choices if fnmatchcase(c.selection.name, claim.selection or "")]
+    matching = [c for c in choices if matches(c.selection.name, claim.selection or "")]
     for chosen in matching:
         if chosen.choice is None and chosen.undefined:
             return None, _undefined(context, chosen.selection.metric)
