@@ -192,6 +192,17 @@ def test_a_choice_on_few_held_out_images_of_a_class_says_so(
     assert (f"smallest class are held out ({fewest})" in text) is said
 
 
+def test_a_choice_names_the_classes_of_which_none_is_held_out(study, tmp_path, monkeypatch):
+    out = write_study(tmp_path / "out", study)
+    classes = len(load_results(out).data.class_names)
+    held_out = [90, 0, *[80] * (classes - 3), 0]
+    monkeypatch.setattr("unskew.report.sections.choice._held_out", lambda *_: held_out)
+    document, context = document_of(out, tmp_path / "figures")
+    text = " ".join(block.text for block in blocks(document, "choice", Paragraph))
+    names = context.results.data.class_names
+    assert f"No image of {names[1]}, {names[-1]} is held out" in text
+
+
 @pytest.mark.parametrize(
     ("tested", "said"),
     [

@@ -102,3 +102,13 @@ def test_a_study_goes_on_over_no_damaged_file(out, tiny, damage):
     path.write_bytes(DAMAGE[damage](path.read_bytes()))
     with pytest.raises(UserError, match=r"study\.toml"):
         Store(out, tiny, "ab")
+
+
+def test_another_runs_folder_under_a_runs_name_is_not_taken_for_it(out):
+    one, other = sorted((out / "runs").iterdir())[:2]
+    shutil.rmtree(other)
+    shutil.copytree(one, other)
+    with pytest.raises(
+        UserError, match=rf"{re.escape(str(other))} holds another run, '{one.name}'"
+    ):
+        load_results(out)

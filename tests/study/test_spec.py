@@ -104,6 +104,8 @@ def test_a_run_for_a_choice_holds_images_out(tiny):
          "the claim 'Decay is best.' names the selection 'decy', but the selections are decay"),
         ('selection = "decay", value = 1e-3', 'selection = "decay"',
          "'Decay is best.' holds whatever is measured: give it a value, a low or a high"),
+        ('selection = "decay", value = 1e-3', 'selection = "decay", value = 1e-3, low = 0.0',
+         "'Decay is best.' has a value and bounds"),
         ('arm = "full", metric = "accuracy", low = 0.0,', 'arm = "full", low = 0.0,',
          "'It learns.' says no figure of arm 'full': give it a metric"),
         ('arm = "full", metric = "accuracy", low = 0.0,',
@@ -126,6 +128,15 @@ def test_faults_are_one_sentence_that_names_the_file(old, new, words):
     with pytest.raises(UserError, match=words) as error:
         Study.from_toml(TEXT.replace(old, new), "my.toml")
     assert str(error.value).startswith("my.toml")
+
+
+def test_a_skew_of_the_test_images_is_drawn_by_one_seed_in_what_is_compared():
+    skew = 'epochs = 2\ntest_skew = { profile = "step", classes = [0], keep = 0.1 }'
+    text = TEXT.replace("epochs = 2", skew)
+    Study.from_toml(text, "my.toml")
+    other = text.replace('label.en = "full data"', "recipe.subset_seed = 3")
+    with pytest.raises(UserError, match="and subset_seed with one"):
+        Study.from_toml(other, "my.toml")
 
 
 def interactions(label, first="plainly"):
