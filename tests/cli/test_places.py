@@ -56,3 +56,8 @@ def test_an_empty_name_is_no_folder(data):
     with pytest.raises(UserError, match="--data is empty"):
         check_data(data)
     check_data(".")
+
+
+def test_a_name_that_is_not_utf_8_is_refused_before_anything_is_decoded():
+    with pytest.raises(UserError, match="holds bytes that are no UTF-8: rename"):
+        check_data("caf\udce9")

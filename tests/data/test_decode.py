@@ -152,12 +152,14 @@ def test_a_truncated_jpeg_is_damaged_not_half_grey():
 
 
 def test_whatever_a_decoder_raises_is_the_files_fault(monkeypatch):
-    def broken(image):
+    data = saved(GRADIENT, "PNG")
+
+    def broken(*_):
         raise TypeError("a tag of the wrong kind")
 
-    monkeypatch.setattr(ImageOps, "exif_transpose", broken)
+    monkeypatch.setattr(Image.Image, "convert", broken)
     with pytest.raises(NotAnImage, match=r"a damaged PNG \(a tag of the wrong kind\)"):
-        decode(saved(GRADIENT, "PNG"))
+        decode(data)
 
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG"])
@@ -206,3 +208,9 @@ def test_a_header_that_promises_too_much_takes_no_memory(monkeypatch):
     monkeypatch.setattr(module, "MAX_PIXELS", 40 * 60 - 1)
     with pytest.raises(NotAnImage, match="too many"):
         decode_into(np.empty((40, 40, 3), np.uint8), saved(GRADIENT, "JPEG"))
+
+
+def test_exif_that_cannot_be_read_is_as_good_as_none():
+    buffer = io.BytesIO()
+    Image.new("RGB", (4, 3), (200, 10, 20)).save(buffer, "PNG", exif=b"Exif\0\0garbage!")
+    assert decode(buffer.getvalue()).shape == (3, 4, 3)

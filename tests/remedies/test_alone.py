@@ -187,3 +187,15 @@ def test_what_is_fitted_takes_held_out_images():
 def test_what_takes_more_than_a_loss_or_a_draw_is_refused(make, words):
     with pytest.raises(UserError, match=words):
         make()
+
+
+@pytest.mark.parametrize("remedy", ["balanced_softmax", "vector_scaling", "inverse_frequency"])
+def test_a_loss_that_was_first_asked_in_inference_mode_can_be_learnt_from(remedy):
+    criterion = unskew.RemedyLoss(remedy, counts=[500, 50, 5])
+    labels = torch.tensor([0, 1, 2])
+    with torch.inference_mode():
+        criterion(torch.zeros(3, 3), labels)
+    logits = torch.zeros(3, 3, requires_grad=True)
+    criterion(logits, labels).backward()
+    assert logits.grad is not None
+    assert logits.grad.isfinite().all()

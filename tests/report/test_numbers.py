@@ -34,6 +34,11 @@ def test_p_values(p, text):
     assert numbers.p_phrase(p) == text
 
 
+@pytest.mark.parametrize(("seeds", "text"), [(6, "p = 0.031"), (12, "p = 0.00049")])
+def test_what_no_test_can_fall_below_is_not_said_to_lie_below_something(seeds, text):
+    assert numbers.bound_phrase(2 / 2**seeds) == text
+
+
 def test_intervals():
     several, one = mean_interval([0.5, 0.6, 0.7]), mean_interval([0.5])
     assert numbers.mean_and_half(several) == "0.600 ± 0.248"

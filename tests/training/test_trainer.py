@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 
+from unskew.data.skew import StepSkew
 from unskew.errors import UserError
 from unskew.remedies.base import Draw, Remedy, Stage
 from unskew.training.checkpoint import load_state, save_state
@@ -158,6 +159,12 @@ def test_skews_act_on_the_half_they_name(splits):
 def test_a_batch_larger_than_the_data_is_refused(splits):
     with pytest.raises(UserError, match="batch_size 500 is larger than the 240"):
         Trainer(SMALL.with_(batch_size=500), splits)
+
+
+def test_a_validation_that_no_class_can_spare_an_image_for_is_refused(splits):
+    one_each = StepSkew(classes=tuple(range(splits.train.num_classes)), keep=1e-4)
+    with pytest.raises(UserError, match="no image is left to judge by"):
+        Trainer(SMALL.with_(skew=one_each, validation=0.5, batch_size=2), splits)
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,15 @@ def check_data(data: str) -> None:
 
     Raises
     ------
-    UserError: it is empty.
+    UserError: it is empty, or not UTF-8, which the files of a run are.
     """
+    try:
+        data.encode()
+    except UnicodeEncodeError:
+        raise UserError(
+            f"--data {data.encode(errors='replace').decode()!r} holds bytes that are no UTF-8: "
+            "rename the folder or archive"
+        ) from None
     if not data.strip():
         raise UserError("--data is empty: give digits, cifar10, or a folder or archive, or . for "
                         "the current folder")  # fmt: skip

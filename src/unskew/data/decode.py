@@ -187,7 +187,10 @@ def _decode_with_pillow(data: bytes, kind: str) -> NDArray[np.uint8]:
             if opened.mode == "F":
                 raise NotAnImage("of floating-point numbers, which no white belongs to")
             opened.load()
-            upright = ImageOps.exif_transpose(opened)
+            try:
+                upright = ImageOps.exif_transpose(opened)
+            except Exception:  # EXIF that cannot be read is as good as one that says nothing
+                upright = opened
             if upright.mode.startswith("I"):
                 upright = Image.fromarray(_grey(np.asarray(upright)))
             if upright.has_transparency_data:

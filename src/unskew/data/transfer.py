@@ -25,7 +25,9 @@ class Constant:
         """On the device of `other` and of its dtype."""
         place = other.device, other.dtype
         if place not in self._copies:
-            self._copies[place] = moved(self._tensor, other, other.dtype)
+            # It outlives this call: made in inference mode, no later step could learn from it.
+            with torch.inference_mode(False):
+                self._copies[place] = moved(self._tensor, other, other.dtype)
         return self._copies[place]
 
 

@@ -67,7 +67,8 @@ class RemedyLoss(nn.Module):
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
         """The batch's loss."""
         if self._weights is not None and self._weights.device != logits.device:
-            self._weights = self._weights.to(logits.device)  # once, not in every step
+            with torch.inference_mode(False):  # a validation may come before training
+                self._weights = self._weights.to(logits.device)  # once, not in every step
         return Criterion(self._loss, self._weights)(logits, Batch(logits, labels, labels))
 
 

@@ -44,6 +44,11 @@ def p_phrase(p: float | None) -> str:
     return f"p < {shown[1:]}" if shown.startswith("<") else f"p = {shown}"
 
 
+def bound_phrase(p: float) -> str:
+    """ "p = 0.031" or "p = 0.00049", of a value that others cannot fall below."""
+    return p_phrase(p) if p >= 0.001 else f"p = {p:.2g}"
+
+
 def over_seeds(figures: dict[int, float]) -> Interval | None:
     """Mean and interval of a figure over seeds; None where there is none."""
     return mean_interval(list(figures.values())) if figures else None

@@ -76,6 +76,11 @@ def select(recipe: Recipe, splits: Splits, held_out: float = 0.0) -> Shown:
             f"batch_size {recipe.batch_size} is larger than the {len(train)} training images: "
             f"choose {len(train)} or less"
         )
+    if not len(judged):
+        raise UserError(
+            "no image is left to judge by, since a class keeps its last one for training: lower "
+            "the skew, or leave validation out"
+        )
     return Shown(train, apart, judged, split)
 
 

@@ -12,7 +12,7 @@ from unskew.report.context import Context
 from unskew.report.document import Block, Heading, Section, Table
 from unskew.report.figures.differences import forest
 from unskew.report.figures.style import wrapped
-from unskew.report.numbers import is_share, p_phrase, p_value, points, unsigned
+from unskew.report.numbers import bound_phrase, is_share, p_value, points, unsigned
 from unskew.study.parts import Comparison
 
 
@@ -146,7 +146,7 @@ def difference_table(
     family = max(pair.family for pair in shown.values())
     if family:
         most = max(len(pair.by_seed) for pair in shown.values() if pair.family)
-        smallest = p_phrase(2 / 2**most)
+        smallest = bound_phrase(2 / 2**most)
         key = "comparison.tests" if family > 1 else "comparison.tests_single"
         tests = words(key, family=family, smallest=smallest)
         caption = words.sentences(caption, tests)

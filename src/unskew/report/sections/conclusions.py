@@ -6,7 +6,7 @@ from unskew.report.compared import Compared
 from unskew.report.context import Context
 from unskew.report.document import Block, Bullets, Heading, Paragraph, Section
 from unskew.report.interacting import Interacting
-from unskew.report.numbers import is_share, p_phrase, points, share
+from unskew.report.numbers import bound_phrase, is_share, p_phrase, points, share
 from unskew.report.ranked import Ranked
 from unskew.report.sections.choice import Chosen, choice_sentence
 from unskew.report.sections.comparisons import (
@@ -165,10 +165,10 @@ def _on_seeds(context: Context, pairs: list[Compared]) -> list[Block]:
         return [Paragraph(words("lead.one_seed"), note=True)]
     fewest, most = min(tested), max(tested)
     if fewest < most:
-        ends = [(words.seeds(count), p_phrase(2 / 2**count)) for count in (fewest, most)]
+        ends = [(words.seeds(count), bound_phrase(2 / 2**count)) for count in (fewest, most)]
         few, many = (words("lead.can_show", seeds=s, smallest=p) for s, p in ends)
         told = words("lead.unlike_seeds", seeds=words.seeds(*tested), few=few, many=many)
         return [Paragraph(told, note=True)]
     key = "lead.few_seeds" if fewest < ENOUGH_FOR_RANKS else "lead.enough_seeds"
-    smallest = p_phrase(2 / 2**fewest)
+    smallest = bound_phrase(2 / 2**fewest)
     return [Paragraph(words(key, seeds=words.seeds(fewest), smallest=smallest), note=True)]

@@ -7,7 +7,7 @@ import math
 from unskew.evaluation.ranks import FEWEST_BLOCKS, LEVEL, Ranks
 from unskew.report.document import Block, Heading, Paragraph, Section, Table
 from unskew.report.figures.ranks import rank_diagram
-from unskew.report.numbers import p_phrase, share
+from unskew.report.numbers import bound_phrase, p_phrase, share
 from unskew.report.page import Page
 from unskew.report.ranked import Ranked
 
@@ -67,11 +67,11 @@ def ranking_sentence(page: Page, found: Ranked) -> str:
 
 def _judged(page: Page, found: Ranked, ranks: Ranks) -> list[str]:
     words, pairs = page.words, math.comb(len(ranks.means), 2)
-    alone = p_phrase(2 / 2**ranks.blocks)
+    alone = bound_phrase(2 / 2**ranks.blocks)
     if ranks.friedman is None:
         return [words("ranking.too_few", blocks=ranks.blocks, alone=alone, fewest=FEWEST_BLOCKS)]
     if ranks.method == "wilcoxon":
-        how = words("ranking.by_wilcoxon", pairs=pairs, smallest=p_phrase(ranks.smallest_p))
+        how = words("ranking.by_wilcoxon", pairs=pairs, smallest=bound_phrase(ranks.smallest_p))
     else:
         needed = math.ceil(math.log2(2 * pairs / LEVEL))
         how = words("ranking.by_ranks", pairs=pairs, blocks=ranks.blocks, needed=needed)
