@@ -89,6 +89,29 @@ def test_where_all_are_alike_one_bar_joins_them():
     assert [len(clique) for clique in found.cliques] == [5]
 
 
+def test_of_two_treatments_wilcoxons_test_alone_judges():
+    """Friedman's is the sign test then: of seven wins in eight it makes p = 0.07."""
+    gains = np.array([-0.001, 0.02, 0.03, 0.04, 0.05, 0.06, 0.07, 0.08])
+    found = rank({"a": np.zeros(8), "b": gains})
+    assert stats.binomtest(7, 8).pvalue > 0.05
+    assert found.method == "wilcoxon"
+    assert found.friedman is None
+    assert found.told == (("b", "a"),)
+    assert found.p_values == {("b", "a"): pytest.approx(2 * 2 / 2**8)}
+    assert found.cliques == ()
+    open_ = rank({"a": np.zeros(8), "b": gains * np.tile([1, -1], 4)})
+    assert open_.told == ()
+    assert len(open_.cliques) == 1
+
+
+def test_every_pair_has_its_p_value_the_better_first():
+    found = rank(table(20, [0, 0.02, 3, 6], 0.1))
+    assert len(found.p_values) == 6
+    assert {pair for pair, p in found.p_values.items() if p <= 0.05} == set(found.told)
+    assert all(found.means[a] <= found.means[b] for a, b in found.p_values)
+    assert rank(table(FEWEST_BLOCKS - 1, [0, 1, 2], 0)).p_values == {}
+
+
 def test_the_risk_of_telling_equals_apart_is_kept():
     wrong = 0
     for seed in range(60):

@@ -91,12 +91,13 @@ def test_many_seeds_are_sampled_and_agree_with_the_t_test():
     assert sign_flip_p(d) == pytest.approx(stats.ttest_1samp(d, 0).pvalue, abs=0.01)
 
 
-def test_power_of_the_detectable_difference_is_80_percent():
-    n, spread = 6, 0.02
+@pytest.mark.parametrize("n", [2, 3, 6])
+def test_power_of_the_detectable_difference_is_80_percent(n):
+    spread = 0.02
     true = detectable_difference(spread, n)
     draws = stream(0, "power").normal(true, spread, (20_000, n))
     found = stats.ttest_1samp(draws, 0, axis=1).pvalue < 0.05
-    assert 0.75 < found.mean() < 0.9
+    assert found.mean() == pytest.approx(0.8, abs=0.01)
 
 
 def test_intervals_cover_the_truth():

@@ -39,10 +39,21 @@ def test_the_bootstrap_interval_is_scipys_percentile_interval():
 
 
 @pytest.mark.parametrize(
-    ("n", "expected"), [(4, (3.1824 + 0.9785) / 2), (9, (2.3060 + 0.8889) / 3)]
+    ("n", "low", "high"), [(3, 1.0, 1.1), (4, 1.0, 1.03), (9, 1.0, 1.003), (50, 0.999, 1.0)]
 )
-def test_the_detectable_difference_is_of_the_tables_of_students_t(n, expected):
-    assert detectable_difference(1.0, n) == pytest.approx(expected, abs=1e-4)
+def test_the_detectable_difference_is_near_that_of_the_tables_of_students_t(n, low, high):
+    """The short cut from the tables asks for too little with few seeds and is exact with many."""
+    short_cut = (stats.t.ppf(0.975, n - 1) + stats.t.ppf(0.8, n - 1)) / n**0.5
+    assert low < detectable_difference(1.0, n) / short_cut < high
+
+
+@pytest.mark.parametrize("n", [4, 8, 25])
+def test_the_detectable_difference_is_that_of_scipys_noncentral_t(n):
+    """Which has numbers from a few degrees of freedom on."""
+    d = detectable_difference(1.0, n) * n**0.5
+    bound = stats.t.ppf(0.975, n - 1)
+    power = stats.nct.sf(bound, n - 1, d) + stats.nct.cdf(-bound, n - 1, d)
+    assert power == pytest.approx(0.8, abs=1e-5)
 
 
 def test_one_seed_is_counted_and_can_show_nothing():
@@ -77,7 +88,7 @@ def test_a_spread_of_equal_values_is_exactly_zero():
     assert mean_interval([0.1] * 3).spread == 0
 
 
-def test_sign_patterns_are_all_tried_up_to_twelve_seeds_and_drawn_beyond():
+def test_sign_patterns_are_all_tried_up_to_twenty_seeds_and_drawn_beyond():
     assert sign_flip_p(np.arange(1.0, EXACT_SEEDS + 1)) == 2 / 2**EXACT_SEEDS
     # No pattern drawn comes near: the found one alone is counted.
     assert sign_flip_p(np.arange(1.0, 41)) == 1 / RESAMPLES

@@ -14,6 +14,7 @@ from safetensors.numpy import save_file
 
 from unskew.data.imageset import ImageSet, Splits
 from unskew.data.randomness import stream
+from unskew.data.skew import describe_skew
 from unskew.evaluation.evaluation import evaluate_logits
 from unskew.report.catalogue import Words
 from unskew.report.context import Context
@@ -69,13 +70,11 @@ def write_study(
     (out / "study.toml").write_text(study.to_toml(), encoding="utf-8")
     describe(out, runs, splits)
     skews = json.loads((out / "data.json").read_text(encoding="utf-8"))["skews"]
-    full = next(iter(skews.values()))["train"]
-    fewer = [c // 10 if k < CLASSES // 2 else c for k, c in enumerate(full)]
 
     def write(planned: list[PlannedRun]) -> None:
         for run in planned:
             if not leave_out(run):
-                counts = full if run.recipe.skew is None else fewer
+                counts = skews[describe_skew(run.recipe.skew)]["train"]
                 folder = out / "runs" / run.recipe.run_id
                 _write_run(folder, run, counts, strength(run), diverge(run))
 

@@ -65,10 +65,26 @@ def test_only_what_all_have_is_ranked_and_unlike_recipes_are_named(tmp_path):
 
 
 def test_studies_of_one_data_set_are_told_apart_by_folder_and_said_to_share_images(tmp_path):
-    pair = [write(tmp_path / name, ("photos", "aa")) for name in ("a", "b")]
+    pair = [write(tmp_path / f"{n} epochs", ("photos", "aa"), epochs=n) for n in (1, 2)]
     across = rank_studies(pair)
     assert [label["en"] for label in across.ranked.blocks] == [f"photos ({f})" for f in pair]
     assert "They share images" in write_ranking(across, tmp_path / "out").read_text("utf-8")
+
+
+def test_a_study_that_was_copied_or_run_again_is_no_second_block(tmp_path):
+    """Whatever the data are called: the same recipe, seed and images are the same run."""
+    first = write(tmp_path / "a", ("photos", "aa"))
+    again = write(tmp_path / "b", ("the photos", "aa"), remedies=("focal", "none", "mixup"))
+    with pytest.raises(UserError, match=r"a and .*b hold the same runs, .* name one of them$"):
+        rank_studies([first, again])
+    # What shares its baseline's runs alone is a block of its own.
+    study = Study.from_toml(
+        TEXT.replace("REMEDIES", '"none"').replace("EPOCHS", "1").replace("PREFIX", "")
+        + '[[arms]]\nname = "drw"\nrecipe = { remedy = "drw", learning_rate = 0.2 }\n',
+        "other.toml",
+    )
+    other = write_study(tmp_path / "c", study, data=("photos", "aa"))
+    assert len(rank_studies([first, other]).ranked.blocks) == 2
 
 
 def test_patterns_make_blocks_within_a_study(tmp_path):

@@ -50,11 +50,11 @@ def blocks_of(context, kind):
     return [block for block in section.blocks if isinstance(block, kind)]
 
 
-def test_two_blocks_are_ranked_and_said_to_show_nothing(tmp_path):
+def test_two_blocks_are_ranked_and_not_tested(tmp_path):
     context = context_of(tmp_path, study(2))
     (paragraph,), (table,) = blocks_of(context, Paragraph), blocks_of(context, Table)
     assert paragraph.text.startswith("4 treatments over 2 blocks")
-    assert "With 2 blocks nothing can be shown" in paragraph.text
+    assert "With 2 blocks no test is made" in paragraph.text
     assert "cannot fall below p = 0.50" in paragraph.text
     assert table.header[1:3] == ("rate 0.1", "rate 0.2")
     assert [row[0] for row in table.rows[2:]] == ["focal", "no remedy"]
@@ -88,6 +88,26 @@ def test_eight_blocks_are_judged_by_wilcoxon(tmp_path):
     assert "Pairs are judged by Wilcoxon’s signed-rank test" in said
     assert "No p can be below p = 0.047" in said
     assert "critical" not in said
+
+
+@pytest.mark.parametrize(("strong", "says"), [(2.4, "tells “drw” from"), (1.0, "no evidence that")])
+def test_two_treatments_are_judged_as_a_pair(tmp_path, strong, says):
+    text = TEXT.replace('"focal", "drw", "mixup"', '"drw"')
+    text = text.replace("RATES", str([0.1 * k for k in range(1, 8)])).replace("METRIC", "accuracy")
+    out = write_study(
+        tmp_path / "out",
+        Study.from_toml(text, "pair.toml"),
+        strength=lambda run: strong if run.recipe.remedy == "drw" else 1.0,
+    )
+    context = Context(Words("en"), tmp_path / "figures", load_results(out))
+    (found,) = rank_all(context.results)
+    said = ranking_sentence(context, found)
+    assert says in said
+    assert "Friedman" not in said
+    (picture,) = blocks_of(context, Picture)
+    assert ("there is no bar" in picture.caption) == (strong == 2.4)
+    chinese = Context(Words("zh"), tmp_path / "figures", context.results)
+    assert "Wilcoxon" in ranking_sentence(chinese, found)
 
 
 def test_a_lower_loss_ranks_first(tmp_path):

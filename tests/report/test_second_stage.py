@@ -154,3 +154,23 @@ def test_classes_that_the_second_half_has_no_image_of_are_named(out, tmp_path):
     arm.runs[seed] = blind
     (told, *_) = [b.text for b in section(context).blocks if isinstance(b, Paragraph)]
     assert "holds no image of synthetic 0: a class with one test image" in told
+
+
+def test_few_images_of_a_class_in_the_half_that_judges_are_told(out, tmp_path):
+    """Half of what the section on the data tells of."""
+    (_, note) = [b for b in section(context_of(out, tmp_path)).blocks if isinstance(b, Paragraph)]
+    assert note.note
+    assert note.text.startswith("Few test images: 10 classes, with 25 each. One image more or less")
+
+
+def test_a_ranking_by_auroc_is_in_points_as_its_header_says(study, tmp_path):
+    """An area is a share: of the pairs of images that are in order."""
+    text = TEXT.replace("best = 2", 'best = 2\nmetric = "mean_auroc"')
+    stages = Study.from_toml(text, "stages.toml")
+    context = context_of(write_study(tmp_path / "out", stages, strength=strength), tmp_path)
+    (confirmed,) = confirm(context.results)
+    pair = confirmed.pairs[0]
+    with styled():
+        blocks = second_stage_section(context, [confirmed]).blocks
+    (row, *_) = next(b for b in blocks if isinstance(b, Table)).rows
+    assert row[1] == f"{100 * pair.paired.difference.mean:+.1f}"

@@ -19,8 +19,8 @@ from unskew.report.sections.comparisons import detectable_sentence, difference_t
 from unskew.report.sections.conclusions import sentence
 from unskew.report.sections.data import data_section
 from unskew.report.sections.method import method_section
-from unskew.report.sections.published import _holds, claim_sentences
-from unskew.study.parts import Claim
+from unskew.report.sections.published import _holds, claim_sentences, published_section
+from unskew.study.parts import Claim, Published
 from unskew.study.results import load_results
 from unskew.study.spec import Study
 
@@ -216,7 +216,8 @@ def test_a_choice_names_the_classes_of_which_none_is_held_out(study, tmp_path, m
     ],
 )
 def test_classes_with_few_test_images_are_named(study, tmp_path, tested, said):
-    out = write_study(tmp_path / "out", study)
+    """Before the first run is over by data.json, which tells the images of each training set."""
+    out = write_study(tmp_path / "out", study, leave_out=lambda run: True)
     data = json.loads((out / "data.json").read_text("utf-8"))
     for found in data["skews"].values():
         found["test"] = tested
@@ -226,6 +227,33 @@ def test_classes_with_few_test_images_are_named(study, tmp_path, tested, said):
     notes = [b.text for b in section.blocks if isinstance(b, Paragraph) and b.note]
     assert (said is None) == (not notes)
     assert said is None or said in notes[0]
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_skewed_test_set_is_named_and_its_few_images_counted(study, tmp_path, language):
+    """Of a test set that all arms share; arms of unlike ones are warned of instead."""
+    skew = {"profile": "step", "classes": [0, 1], "keep": 0.5}
+    skewed = study.override(recipe={"test_skew": skew}).model_copy(update={"selections": []})
+    context = context_of(write_study(tmp_path / "out", skewed), tmp_path, language)
+    arm = context.results.arms["full"]
+    arm.runs[0] = replace(
+        arm.runs[0], evaluation=replace(arm.runs[0].evaluation, support=(25, 0, *[50] * 8))
+    )
+    words = context.words
+
+    def notes():
+        with styled():
+            section = data_section(context)
+        return [b.text for b in section.blocks if isinstance(b, Paragraph)]
+
+    told = words("words.step", classes="synthetic 0, synthetic 1", keep="50 %")
+    first, second = notes()
+    assert first == words("data.all_skewed", skew=told)
+    assert second == words("data.few_tested", classes="synthetic 0 (25)", points="4")
+    one = context.results.arms["wd0"].arm
+    plain = one.model_copy(update={"recipe": one.recipe.model_copy(update={"test_skew": None})})
+    context.results.arms["wd0"] = replace(context.results.arms["wd0"], arm=plain)
+    assert notes()[0] == words("data.test_skewed")
 
 
 def test_a_difference_without_spread_is_told_as_luck(study, tmp_path):
@@ -255,10 +283,10 @@ def test_a_difference_without_spread_is_told_as_luck(study, tmp_path):
 @pytest.mark.parametrize(
     ("by_seed", "metric", "said"),
     [
-        ([0.01, 0.02, -0.01], "accuracy", " A true difference of 4.7 points would"),
+        ([0.01, 0.02, -0.01], "accuracy", " A true difference of 5.0 points would"),
         ([0.3, 0.7], "accuracy", " With this spread no difference"),
         ([0.0, 0.0], "accuracy", " Every seed gives both the same."),
-        ([0.3, 0.7], "nll", " A true difference of 2.8"),
+        ([0.3, 0.7], "nll", " A true difference of 3.267 "),
         ([0.3], "accuracy", ""),
     ],
 )
@@ -326,6 +354,24 @@ def test_a_claim_is_held_against_the_interval(made_up, tmp_path, claim, said):
     told = claimed(made_up, tmp_path, metric="accuracy", **claim)
     assert f"“So it is.” — {said}: " in told
     assert "[" in told
+
+
+def test_claims_and_published_figures_say_which_runs_are_lost(study, tmp_path):
+    out = write_study(
+        tmp_path / "out",
+        study,
+        diverge=lambda run: "wd1e-3" in run.arms and run.recipe.seed in (1, 4),
+    )
+    lost = "; without the seeds on which a run diverged (1, 4)"
+    about = {"metric": "accuracy", "low": 0.0}
+    assert lost in claimed(out, tmp_path, arm="wd1e-3", **about)
+    assert lost in claimed(out, tmp_path, arm="wd0", than="wd1e-3", **about)
+    assert "diverged" not in claimed(out, tmp_path, arm="wd0", **about)
+    figures = [{"arm": arm, "metric": "accuracy", "value": 0.5} for arm in ("wd0", "wd1e-3")]
+    published = Published.model_validate({"source": "somebody", "figures": figures})
+    section = published_section(context_of(out, tmp_path), published, [])
+    (table,) = (block for block in section.blocks if isinstance(block, Table))
+    assert [row[-1] for row in table.rows] == ["6", "4 of 6"]
 
 
 def test_what_is_the_same_on_all_seeds_holds_no_claim():

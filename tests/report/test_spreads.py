@@ -120,6 +120,20 @@ def test_of_figures_without_a_rest_no_test_is_told(out, tmp_path, language):
     assert "p <" not in said
 
 
+def test_seeds_that_an_arm_lost_are_named(tmp_path):
+    study = Study.from_toml(TEXT, "spread.toml")
+    lost = write_study(
+        tmp_path / "out", study, diverge=lambda r: r.recipe.seed == 2 and "none-1" in r.arms
+    )
+    context = context_of(lost, tmp_path)
+    none, focal = spread_all(context.results)
+    assert (none.seeds, none.diverged, focal.diverged) == ((0, 1, 3), (2,), ())
+    assert "Without the seeds on which an arm of these diverged (2)" in spread_sentence(
+        context, none
+    )
+    assert "diverged" not in spread_sentence(context, focal)
+
+
 def test_an_undefined_figure_is_not_waited_for(tmp_path):
     study = Study.from_toml(TEXT.replace("source =", 'metric = "few_accuracy"\nsource ='), "s.toml")
     study = study.override(recipe={"epochs": 2})

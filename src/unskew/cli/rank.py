@@ -64,6 +64,7 @@ def _as_json(across: Across) -> dict[str, Any]:
         "friedman_p": ranks.friedman if ranks else None,
         "critical_difference": ranks.critical if ranks else None,
         "told_apart": ranks.told if ranks else (),
+        "p_values": [[*pair, p] for pair, p in ranks.p_values.items()] if ranks else [],
         "not_told_apart": ranks.cliques if ranks else (),
     }
 

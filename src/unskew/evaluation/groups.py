@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,6 +12,29 @@ MANY, FEW = 100, 20
 
 MINORITY = 2 / 3
 """Share of the mean class's training images below which a class counts as a minority."""
+
+
+def classes_of(metric: str, counts: Sequence[int]) -> tuple[bool, ...] | None:
+    """Which classes a mean over a group is of, by its name in an `Evaluation`; None for all else.
+
+    The groups follow from training images, so one name is the mean over other classes after
+    another skew.
+
+    Parameters
+    ----------
+    metric: "minority_accuracy", "few_accuracy" and so on.
+    counts: K, training images.
+    """
+    images = np.asarray(counts, dtype=np.int64)
+    minority, few, many = is_minority(images), images < FEW, images > MANY
+    found = {
+        "minority_accuracy": minority,
+        "majority_accuracy": ~minority,
+        "many_accuracy": many,
+        "medium_accuracy": ~many & ~few,
+        "few_accuracy": few,
+    }.get(metric)
+    return None if found is None else tuple(found.tolist())
 
 
 def by_shots(

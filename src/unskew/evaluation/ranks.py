@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Literal
 
@@ -36,13 +36,15 @@ class Ranks:
         does (Demšar 2006), for N too small for the first to show anything. "none": N is too
         small for either.
     smallest_p: the least that "wilcoxon" can give, pairs · 2 / 2^N, at most 1.
-    friedman: p of Friedman's test that all treatments are alike; None for "none".
+    friedman: p of Friedman's test that all treatments are alike; None for "none", and for two
+        treatments, of which Wilcoxon's test says all.
     critical: the smallest difference of mean ranks that counts; None but for "ranks", and there
         too where none would.
     cliques: groups of neighbours in rank within which no pair is told apart, as large as can be;
         a treatment that is told apart from all others is in none.
     told: the pairs that are told apart, the better rank first. By Wilcoxon's test these need not
         be the pairs furthest apart in rank.
+    p_values: of every pair, the better rank first, after any correction; empty for "none".
     """
 
     means: dict[str, float]
@@ -53,6 +55,7 @@ class Ranks:
     critical: float | None
     cliques: tuple[tuple[str, ...], ...]
     told: tuple[tuple[str, str], ...] = ()
+    p_values: dict[tuple[str, str], float] = field(default_factory=dict)
 
 
 def rank(figures: Mapping[str, Sequence[float]]) -> Ranks:
@@ -89,13 +92,15 @@ def rank(figures: Mapping[str, Sequence[float]]) -> Ranks:
     friedman = critical = None
     cliques: list[list[int]] = []
     told: set[tuple[int, int]] = set()
+    p: dict[tuple[int, int], float] = {}
     if blocks < FEWEST_BLOCKS:
         method = "none"
     else:
         dealt = _dealt(ranks)
-        friedman = _share(_spread(dealt), _spread(means))
-        ranges = np.ptp(dealt, axis=1)
+        # Of two treatments it is the sign test, which sees less than Wilcoxon's.
+        friedman = _share(_spread(dealt), _spread(means)) if treatments > 2 else None
         if method == "ranks":
+            ranges = np.ptp(dealt, axis=1)
             critical = _critical(ranges)
             p = {
                 (i, j): _share(ranges, abs(means[i] - means[j]))
@@ -104,7 +109,8 @@ def rank(figures: Mapping[str, Sequence[float]]) -> Ranks:
         else:
             p = _wilcoxon(table)
         # Pairs are looked at only where the treatments are not all alike (Demšar 2006).
-        told = {pair for pair, value in p.items() if value <= LEVEL and friedman <= LEVEL}
+        if friedman is None or friedman <= LEVEL:
+            told = {pair for pair, value in p.items() if value <= LEVEL}
         cliques = _cliques(order.tolist(), told)
     return Ranks(
         means={names[i]: float(means[i]) for i in order},
@@ -118,6 +124,10 @@ def rank(figures: Mapping[str, Sequence[float]]) -> Ranks:
             (names[i], names[j]) for i, j in combinations(order.tolist(), 2)
             if (min(i, j), max(i, j)) in told
         ),
+        p_values={
+            (names[i], names[j]): p[min(i, j), max(i, j)]
+            for i, j in combinations(order.tolist(), 2) if p
+        },
     )  # fmt: skip
 
 

@@ -5,19 +5,22 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
+from scipy.optimize import brentq
 
 from unskew.data.randomness import stream
 
 CONFIDENCE = 0.95
 RESAMPLES = 10_000
-EXACT_SEEDS = 12
+EXACT_SEEDS = 20
 """Up to so many seeds every one of the 2^n sign patterns is tried; beyond, RESAMPLES of them."""
 POWER = 0.8
+NODES = 200
+"""Points of the quadrature over the spread that a sample may show."""
 DECIMALS = 12
 """Of differences: what lies beyond is rounding, which would pass for a spread between seeds."""
 
@@ -179,23 +182,50 @@ def sign_flip_p(differences: NDArray[np.float64]) -> float:
     """
     n = len(differences)
     if n <= EXACT_SEEDS:
-        signs = np.array(list(product((1, -1), repeat=n)))
+        # The first keeps its sign: flipping it as well mirrors every sum, which has the same size.
+        sums = differences[:1]
+        for difference in differences[1:]:
+            sums = np.concatenate([sums + difference, sums - difference])
     else:
         signs = stream(0, "sign flips").choice([1, -1], (RESAMPLES, n))
         signs[0] = 1
-    sums = np.abs(signs @ differences)
+        sums = signs @ differences
     # In proportion to what is summed up: losses may differ by 1e-12, or by thousands.
     rounding = 1e-12 * np.abs(differences).sum()
-    return float((sums >= abs(differences.sum()) - rounding).mean())
+    return float((np.abs(sums) >= abs(differences.sum()) - rounding).mean())
 
 
 def detectable_difference(spread: float, n: int) -> float:
     """The true difference that a paired t test at 5 % finds with 80 % power.
 
-    (t_{0.975} + t_{0.8}) * s / sqrt(n), the usual approximation with n - 1 degrees of freedom.
+    d * s / sqrt(n), where t of n - 1 degrees of freedom and noncentrality d lies beyond the test's
+    bounds in 80 of 100 samples (Cohen 1988, chapter 2). The usual short cut for d, t_{0.975} +
+    t_{0.8}, has 73 % power with two seeds and 78 % with four.
+
+    Parameters
+    ----------
+    spread: standard deviation of the differences, s.
+    n: seeds, at least two.
     """
-    t = stats.t.ppf((1 + CONFIDENCE) / 2, n - 1) + stats.t.ppf(POWER, n - 1)
-    return float(t * spread / math.sqrt(n))
+    return _noncentrality(n) * spread / math.sqrt(n)
+
+
+@lru_cache
+def _noncentrality(n: int) -> float:
+    """d of `detectable_difference`.
+
+    The mean over what spread a sample may show, its quantiles as nodes: SciPy's noncentral t ends
+    in NaN for one degree of freedom.
+    """
+    bound = float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1))
+    nodes, weights = np.polynomial.legendre.leggauss(NODES)
+    bounds = bound * stats.chi.ppf((nodes + 1) / 2, n - 1) / math.sqrt(n - 1)
+
+    def lacking(d: float) -> float:
+        found = stats.norm.cdf(d - bounds) + stats.norm.cdf(-d - bounds)
+        return float(weights @ found) / 2 - POWER
+
+    return float(brentq(lacking, 0.0, 10 * bound))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 
 from unskew.errors import UserError
@@ -53,8 +54,8 @@ def rank_studies(
     Raises
     ------
     UserError: a folder is no study's or is named twice, a pattern has not one `*`, there are
-        fewer than two blocks, no two treatments that all blocks have, or two in one block that are
-        judged by different test images.
+        fewer than two blocks, no two treatments that all blocks have, two in one block that are
+        judged by different test images, or two blocks that hold the same runs.
     """
     resolved = [folder.resolve() for folder in folders]
     twice = [str(f) for f, n in zip(folders, map(resolved.count, resolved), strict=True) if n > 1]
@@ -84,6 +85,7 @@ def rank_studies(
     of_places = [folder for folder in folders for _ in dict.fromkeys(arms)]
     for folder, place in zip(of_places, places, strict=True):
         _check_judged_alike(folder, place, list(treatments))
+    _check_no_block_twice(of_places, places, list(treatments))
     ranked = rank_places({}, metric, treatments, places)
     if not any(arm.metric(metric) for place in places for arm in place.treatments().values()):
         raise UserError(f"no finished run of these arms has the figure {metric!r}")
@@ -125,6 +127,22 @@ def _check_judged_alike(folder: Path, place: Place, treatments: list[str]) -> No
                 f"{folder}: arms {ranked[0].name!r} and {arm.name!r} are judged by different test "
                 "images, so they cannot be ranked in one block: name with --arms those of one "
                 "test_skew and, with one, subset_seed"
+            )
+
+
+def _check_no_block_twice(
+    folders: Sequence[Path], places: list[Place], treatments: list[str]
+) -> None:
+    """A study that was copied, or run again on the same images, is no second witness."""
+    runs = [
+        [{run.recipe.run_id for run in arms[name].runs.values()} for name in treatments]
+        for arms in (place.treatments() for place in places)
+    ]
+    for (one, ours), (other, theirs) in combinations(enumerate(runs), 2):
+        if all(a & b for a, b in zip(ours, theirs, strict=True)):
+            raise UserError(
+                f"{folders[one]} and {folders[other]} hold the same runs, of one recipe and seed "
+                "on the same images: they are one block and not two, so name one of them"
             )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from statistics import fmean
 
+from unskew.evaluation.groups import classes_of
 from unskew.evaluation.named import LOWER_IS_BETTER
 from unskew.evaluation.significance import (
     PairedDifference,
@@ -34,6 +35,7 @@ class Compared:
     family: comparisons that the correction is over.
     diverged: seeds on which a run of either has diverged; they are in no figure.
     undefined: whether they share finished seeds, on none of which both have the figure.
+    unlike: whether the figure is a mean over a group of classes that are not the same in both.
     """
 
     candidate: str
@@ -46,17 +48,21 @@ class Compared:
     family: int = 0
     diverged: tuple[int, ...] = ()
     undefined: bool = False
+    unlike: bool = False
 
     @property
     def verdict(self) -> str:
         """ "better", "worse", "hint", "none" (no evidence), "constant" (the same difference on
-        every seed, of which no test can be made), "single" (one seed), "undefined" (no run has the
-        figure, however many finish), "diverged" or "missing" (no seed is left, or there yet).
+        every seed, of which no test can be made), "single" (one seed), "unlike" (means over
+        different classes), "undefined" (no run has the figure, however many finish), "diverged" or
+        "missing" (no seed is left, or there yet).
 
         A hint is an interval that leaves zero out where the corrected p is not small enough: of
         many comparisons some look so by chance.
         """
         if self.paired is None:
+            if self.unlike:
+                return "unlike"
             if self.undefined:
                 return "undefined"
             return "diverged" if self.diverged else "missing"
@@ -92,6 +98,8 @@ def _pair(results: StudyResults, candidate: str, baseline: str, metric: str) -> 
     if not seeds:
         undefined = bool(finished(results.arms[candidate], results.arms[baseline]))
         return Compared(candidate, baseline, metric, diverged=diverged, undefined=undefined)
+    if of_unlike_classes(metric, results.arms[candidate], results.arms[baseline]):
+        return Compared(candidate, baseline, metric, diverged=diverged, unlike=True)
     return Compared(
         candidate,
         baseline,
@@ -106,6 +114,14 @@ def _pair(results: StudyResults, candidate: str, baseline: str, metric: str) -> 
 def finished(*arms: ArmResults) -> set[int]:
     """Seeds on which every one of these arms has finished."""
     return set.intersection(*({s for s, run in a.runs.items() if run.evaluation} for a in arms))
+
+
+def of_unlike_classes(metric: str, *arms: ArmResults) -> bool:
+    """Whether a figure of these arms' runs is a mean over classes that are not the same in all:
+    minority, or few-shot, after one skew are other classes than after another.
+    """
+    groups = {classes_of(metric, e.train_counts) for arm in arms for e in arm.evaluations}
+    return len(groups) > 1
 
 
 def lost(results: StudyResults, *arms: str) -> tuple[int, ...]:

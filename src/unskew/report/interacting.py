@@ -7,7 +7,7 @@ from statistics import fmean
 
 from unskew.evaluation.named import LOWER_IS_BETTER
 from unskew.evaluation.significance import paired_difference
-from unskew.report.compared import Compared, corrected, finished, lost
+from unskew.report.compared import Compared, corrected, finished, lost, of_unlike_classes
 from unskew.study.parts import Interaction
 from unskew.study.results import StudyResults
 
@@ -30,7 +30,7 @@ class Interacting:
     def verdict(self) -> str:
         """ "larger" or "smaller" (the first gain than the second; of a figure of which less is
         better, a gain is what it falls by), "hint", "none" (no evidence), "constant", "single"
-        (one seed), "undefined", "diverged" or "missing", as of `Compared`.
+        (one seed), "unlike", "undefined", "diverged" or "missing", as of `Compared`.
         """
         return {"better": "larger", "worse": "smaller"}.get(self.found.verdict, self.found.verdict)
 
@@ -47,17 +47,17 @@ def interact(results: StudyResults, family: list[Interaction]) -> list[Interacti
 
 
 def _compare(results: StudyResults, interaction: Interaction) -> Compared:
-    first, second = (
-        _gain(results, pair, interaction.metric)
-        for pair in (interaction.first.pair, interaction.second.pair)
-    )
-    names = interaction.first.pair[0], interaction.second.pair[0]
+    pairs = interaction.first.pair, interaction.second.pair
+    first, second = (_gain(results, pair, interaction.metric) for pair in pairs)
+    names = pairs[0][0], pairs[1][0]
     seeds = sorted(first.keys() & second.keys())
-    diverged = lost(results, *interaction.first.pair, *interaction.second.pair)
+    diverged = lost(results, *pairs[0], *pairs[1])
+    arms = [[results.arms[name] for name in pair] for pair in pairs]
     if not seeds:
-        arms = [results.arms[n] for n in (*interaction.first.pair, *interaction.second.pair)]
-        undefined = bool(finished(*arms))
+        undefined = bool(finished(*arms[0], *arms[1]))
         return Compared(*names, interaction.metric, diverged=diverged, undefined=undefined)
+    if any(of_unlike_classes(interaction.metric, *pair) for pair in arms):
+        return Compared(*names, interaction.metric, diverged=diverged, unlike=True)
     return Compared(
         *names,
         interaction.metric,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from unskew.evaluation.significance import Interval, mean_interval
 from unskew.study.text import short_number
 
-SHARES = ("accuracy", "macro_f1")
+SHARES = ("accuracy", "macro_f1", "auroc")
+"""How the names of shares end; an area under a ROC curve is the share of pairs in order."""
 
 
 def is_share(metric: str) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from unskew.evaluation.ranks import Ranks, rank
-from unskew.report.compared import LOWER_IS_BETTER, finished
+from unskew.report.compared import LOWER_IS_BETTER, finished, of_unlike_classes
 from unskew.study.parts import RankedBlock, Ranking
 from unskew.study.results import ArmResults, StudyResults
 from unskew.study.text import Text, fill
@@ -52,6 +52,7 @@ class Ranked:
         those on which it did not, nor take these seeds from the others.
     seeds: in each block, how many the means are over: those that all ranked treatments have.
     undefined: labels of the blocks whose runs have finished and have no such figure.
+    unlike: labels of the blocks in which the figure is a mean over different classes.
     waiting: whether runs are still to come that may be ranked.
     one_set: whether all blocks are of the same images.
     ranks: None where fewer than two blocks or treatments are left.
@@ -66,6 +67,7 @@ class Ranked:
     diverged: list[str]
     seeds: list[int]
     undefined: list[Text]
+    unlike: list[Text]
     waiting: bool
     one_set: bool
     ranks: Ranks | None
@@ -111,12 +113,20 @@ def rank_places(
     }
     every = range(len(places))
     begun = [k for k in every if any(row[k] for row in table.values())]
+    unlike = [
+        k for k in begun
+        if of_unlike_classes(metric, *(arms[name][k] for name, row in table.items() if row[k]))
+    ]  # fmt: skip
+    begun = [k for k in begun if k not in unlike]
     undefined = [
-        k for k in every if k not in begun and any(finished(arms[name][k]) for name in table)
+        k
+        for k in every
+        if k not in (*begun, *unlike) and any(finished(arms[name][k]) for name in table)
     ]
     ranked = [name for name, row in table.items() if all(row[k] for k in begun)]
     shared = {k: set.intersection(*(set(table[n][k]) for n in ranked)) for k in begun if ranked}
-    waiting = any(not arms[n][k].runs for n in table for k in every if k not in undefined)
+    open_ = [k for k in every if k not in (*undefined, *unlike)]
+    waiting = any(not arms[n][k].runs for n in table for k in open_)
     waiting = waiting or not all(shared.values())
     # A block whose treatments have no seed in common yet waits with those that have not begun.
     begun = [k for k in begun if shared.get(k)]
@@ -135,6 +145,7 @@ def rank_places(
         diverged=diverged,
         seeds=[len(shared[k]) for k in begun],
         undefined=[places[k].label for k in undefined],
+        unlike=[places[k].label for k in unlike],
         waiting=waiting,
         one_set=len({places[k].data for k in begun}) < 2,
         ranks=ranks,

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unskew.evaluation.spread import Spread, spread
-from unskew.report.compared import finished
+from unskew.report.compared import finished, lost
 from unskew.study import parts
 from unskew.study.results import StudyResults
 
@@ -24,6 +24,7 @@ class Spreading:
     figures: float (arms, seeds).
     found: None where fewer than two seeds are shared.
     undefined: whether all arms have finished on two seeds that have no such figure.
+    diverged: seeds on which a run of one of the arms has; they are in no figure.
     """
 
     part: parts.Spread
@@ -31,6 +32,7 @@ class Spreading:
     figures: NDArray[np.float64]
     found: Spread | None
     undefined: bool = False
+    diverged: tuple[int, ...] = ()
 
 
 def spread_all(results: StudyResults) -> list[Spreading]:
@@ -44,4 +46,5 @@ def _spread(results: StudyResults, part: parts.Spread) -> Spreading:
     figures = np.array([[values[seed] for seed in seeds] for values in by_arm], dtype=np.float64)
     found = spread(figures) if len(seeds) > 1 else None
     over = finished(*(results.arms[name] for name in part.arms))
-    return Spreading(part, tuple(seeds), figures, found, found is None and len(over) > 1)
+    undefined = found is None and len(over) > 1
+    return Spreading(part, tuple(seeds), figures, found, undefined, lost(results, *part.arms))

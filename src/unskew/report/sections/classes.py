@@ -7,6 +7,7 @@ from statistics import fmean
 
 from unskew.evaluation.groups import FEW, MANY
 from unskew.evaluation.significance import Interval
+from unskew.report.compared import of_unlike_classes
 from unskew.report.context import Context
 from unskew.report.document import Block, Paragraph, Section, Table
 from unskew.report.figures.classes import class_accuracy, group_gap
@@ -83,7 +84,8 @@ def _gap(context: Context) -> list[Block]:
         for label, (few, many) in groups.items()
     ]
     alt = words("classes.gap_alt", summary=" ".join(sentences))
-    return [context.draw("minority-majority", figure, words("classes.gap_caption"), alt)]
+    caption = words.sentences(words("classes.gap_caption"), unlike_sentence(context, "minority"))
+    return [context.draw("minority-majority", figure, caption, alt)]
 
 
 def _shots(context: Context) -> list[Block]:
@@ -101,8 +103,24 @@ def _shots(context: Context) -> list[Block]:
         return [Paragraph(words("classes.all_many", many=MANY, few=FEW))]
     rows = [(label, *map(mean_and_half, means)) for label, means in apart.items()]
     header = (words("results.arm"), *words("classes.shots_header").split("|"))
-    caption = words("classes.shots_caption", many=MANY, few=FEW)
+    caption = words.sentences(
+        words("classes.shots_caption", many=MANY, few=FEW), unlike_sentence(context, "many", "few")
+    )
     return [Table(header, tuple(rows), caption)]
+
+
+def unlike_sentence(context: Context, *groups: str) -> str:
+    """That a group is not the same classes in all arms that have it; empty where it is.
+
+    Parameters
+    ----------
+    groups: "minority", "few" and so on.
+    """
+    for metric in (f"{group}_accuracy" for group in groups):
+        arms = [arm for arm in context.results.arms.values() if arm.metric(metric)]
+        if of_unlike_classes(metric, *arms):
+            return context.words("classes.unlike")
+    return ""
 
 
 def confusion_section(context: Context) -> Section:

@@ -30,7 +30,8 @@ ENOUGH_FOR_RANKS = 6
 """With fewer seeds 2 / 2^n is above 5 % and no rank test over seeds can show anything."""
 
 VERDICTS = (
-    "better", "worse", "hint", "none", "constant", "single", "undefined", "diverged", "missing",
+    "better", "worse", "hint", "none", "constant", "single", "unlike", "undefined", "diverged",
+    "missing",
 )  # fmt: skip
 """Of `Compared`, in the order they are told."""
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from unskew.data.skew import ExponentialSkew, describe_skew
+from unskew.data.skew import ExponentialSkew, Skew, describe_skew
 from unskew.report.context import Context
 from unskew.report.document import Block, Paragraph, Section, Table
 from unskew.report.figures.counts import class_counts
 from unskew.report.figures.samples import MOST_CLASSES, sample_grid
+from unskew.study.parts import Arm
 
 FEW_TESTED = 50
 """Test images of a class; with fewer, each is worth more than two points of its accuracy."""
@@ -29,20 +30,23 @@ def skew_label(context: Context, slug: str) -> str:
 
 
 def _in_words(context: Context, slug: str) -> str:
-    words = context.words
     skews = [arm.arm.recipe.skew for arm in context.results.arms.values()]
-    found = next((skew for skew in skews if describe_skew(skew) == slug), None)
-    if found is None:
+    return _told(context, next((skew for skew in skews if describe_skew(skew) == slug), None))
+
+
+def _told(context: Context, skew: Skew | None) -> str:
+    words = context.words
+    if skew is None:
         return words("data.full")
-    if isinstance(found, ExponentialSkew):
-        return words("words.exponential", ratio=f"{found.imbalance_ratio:g}")
-    names = [context.results.data.class_names[k] for k in found.classes]
-    in_a_row = list(found.classes) == list(range(found.classes[0], found.classes[-1] + 1))
+    if isinstance(skew, ExponentialSkew):
+        return words("words.exponential", ratio=f"{skew.imbalance_ratio:g}")
+    names = [context.results.data.class_names[k] for k in skew.classes]
+    in_a_row = list(skew.classes) == list(range(skew.classes[0], skew.classes[-1] + 1))
     few = len(names) <= 3
     listed = ", ".join(names) if few else f"{names[0]} … {names[-1]}"
     if not (few or in_a_row):
         listed += f" ({len(names)})"
-    return words("words.step", classes=listed, keep=f"{100 * found.keep:.3g} %")
+    return words("words.step", classes=listed, keep=f"{100 * skew.keep:.3g} %")
 
 
 def data_section(context: Context) -> Section:
@@ -51,12 +55,9 @@ def data_section(context: Context) -> Section:
     sets = {skew_label(context, skew): found for skew, found in data.skews.items()}
     counts = {label: found.train for label, found in sets.items()}
     tests = {found.test for found in sets.values()}
-    judged_by = {describe_skew(a.arm.recipe.test_skew) for a in context.results.arms.values()}
     names = data.class_names
     blocks: list[Block] = [Paragraph(note, note=True) for note in data.notes]
-    if len(judged_by) > 1:
-        blocks.append(Paragraph(words("data.test_skewed")))
-    blocks += _few_tested(context, max(tests, key=sum))
+    blocks += [*_test_skewed(context), *few_tested(context, _fewest_judged(context, tests))]
     summary = "; ".join(f"{label}: {min(c)}–{max(c)}" for label, c in counts.items())
     blocks.append(
         context.draw(
@@ -90,10 +91,42 @@ def data_section(context: Context) -> Section:
     return Section(words("section.data"), tuple(blocks), "data")
 
 
-def _few_tested(context: Context, tested: tuple[int, ...]) -> list[Block]:
-    """Classes whose accuracy goes in large steps."""
+def _test_skewed(context: Context) -> list[Block]:
+    """That test images are skewed too, in all arms or in some."""
+    skews = {describe_skew(s): s for s in (arm.recipe.test_skew for arm in _arms(context))}
+    if len(skews) > 1:
+        return [Paragraph(context.words("data.test_skewed"))]
+    (skew,) = skews.values()
+    if skew is None:
+        return []
+    return [Paragraph(context.words("data.all_skewed", skew=_told(context, skew)))]
+
+
+def _arms(context: Context) -> list[Arm]:
+    return [arm.arm for arm in context.results.arms.values()]
+
+
+def _fewest_judged(context: Context, tests: set[tuple[int, ...]]) -> tuple[int, ...]:
+    """Of each class the fewest images, above none, that any arm is judged by.
+
+    Parameters
+    ----------
+    tests: what the test sets hold by class, where no run is over that would say it itself.
+    """
+    judged = {e.support for arm in context.results.arms.values() for e in arm.evaluations}
+    by_class = zip(*(judged or tests), strict=True)
+    return tuple(min(filter(None, counts), default=0) for counts in by_class)
+
+
+def few_tested(context: Context, tested: tuple[int, ...]) -> list[Block]:
+    """Classes whose accuracy goes in large steps.
+
+    Parameters
+    ----------
+    tested: K, images of each class that arms are judged by; empty where that is not known yet.
+    """
     names = context.results.data.class_names
-    few = {name: n for name, n in zip(names, tested, strict=True) if 0 < n < FEW_TESTED}
+    few = {name: n for name, n in zip(names, tested, strict=False) if 0 < n < FEW_TESTED}
     if not few:
         return []
     words = context.words

@@ -21,7 +21,7 @@ OF_A_LOSS = (
 )  # fmt: skip
 """Sentences that read the wrong way round of a figure of which less is better."""
 
-UNTESTED = ("constant", "single", "undefined", "diverged", "missing")
+UNTESTED = ("constant", "single", "unlike", "undefined", "diverged", "missing")
 """Verdicts of `Interacting` that no test stands behind."""
 
 

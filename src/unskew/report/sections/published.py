@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 
 from unskew.evaluation.significance import Interval, mean_interval, paired_difference
-from unskew.report.compared import finished
+from unskew.report.compared import finished, of_unlike_classes
 from unskew.report.context import Context
 from unskew.report.document import Block, Bullets, Heading, Paragraph, Section, Table
 from unskew.report.numbers import brackets, is_share, over_seeds, points, share
 from unskew.report.sections.choice import Chosen, value_of
 from unskew.study.outline import matches
 from unskew.study.parts import Claim, Published
+from unskew.study.results import ArmResults
 
 
 def published_section(context: Context, published: Published, choices: list[Chosen]) -> Section:
@@ -31,7 +32,7 @@ def published_section(context: Context, published: Published, choices: list[Chos
                 share(found.mean) if found else "–",
                 brackets(found),
                 difference,
-                str(found.seeds) if found else "0",
+                _seeds(context, figure.arm, found),
             )
         )
     blocks: list[Block] = []
@@ -47,6 +48,14 @@ def published_section(context: Context, published: Published, choices: list[Chos
     if sentences:
         blocks.append(Bullets(tuple(sentences)))
     return Section(words("section.published"), tuple(blocks), "published")
+
+
+def _seeds(context: Context, arm: str, found: Interval | None) -> str:
+    """How many seeds a figure is over, and of how many where runs of its arm diverged."""
+    seeds, diverged = found.seeds if found else 0, len(context.results.arms[arm].diverged)
+    if not diverged:
+        return str(seeds)
+    return context.words("results.some", done=seeds, of=len(context.results.arms[arm].runs))
 
 
 def other_data(context: Context, published: Published) -> list[Block]:
@@ -88,6 +97,8 @@ def _judge(context: Context, claim: Claim, choices: list[Chosen]) -> tuple[bool 
     figures, *other = (arm.metric(claim.metric) for arm in arms)
     if not set(figures).intersection(*other):
         return None, _undefined(context, claim.metric) if finished(*arms) else ""
+    if of_unlike_classes(claim.metric, *arms):
+        return None, _unlike(context, claim.metric)
     if other:
         found, key = paired_difference(figures, *other).difference, "published.difference"
     else:
@@ -96,11 +107,25 @@ def _judge(context: Context, claim: Claim, choices: list[Chosen]) -> tuple[bool 
         "–" if value is None else share(value) for value in (found.mean, found.low, found.high)
     ]
     numbers = context.words(key, value=shown[0], low=shown[1], high=shown[2])
+    numbers = _without_lost(context, numbers, *arms)
     return _holds(found, claim, claim.metric, claim.than is not None), numbers
 
 
 def _undefined(context: Context, metric: str) -> str:
     return context.words("published.undefined", metric=context.words.metric(metric))
+
+
+def _unlike(context: Context, metric: str) -> str:
+    return context.words("published.unlike", metric=context.words.metric(metric))
+
+
+def _without_lost(context: Context, numbers: str, *arms: ArmResults) -> str:
+    """What was measured, and that it is of the runs that survived where others diverged."""
+    seeds = sorted({seed for arm in arms for seed in arm.diverged})
+    if not seeds:
+        return numbers
+    lost = context.words("published.lost", seeds=", ".join(map(str, seeds)))
+    return context.words("words.between_clauses").join((numbers, lost))
 
 
 def _judge_choice(context: Context, claim: Claim, choices: list[Chosen]) -> tuple[bool | None, str]:
@@ -131,7 +156,7 @@ def _judge_choice(context: Context, claim: Claim, choices: list[Chosen]) -> tupl
         told = context.words(unit, value=points(gain.mean, metric))
         ends = [end for end in (gain.low, gain.high) if end is not None]
         interval = " … ".join(points(end, metric) for end in ends) or "–"
-        gains.append(f"{told} [{interval}] ({title})")
+        gains.append(_without_lost(context, f"{told} [{interval}] ({title})", arm, baseline))
         verdicts.append(_holds(gain, claim, metric, difference=True))
     joined = context.words("words.and")
     # One that does not hold is enough for a claim about all of them.

@@ -34,10 +34,10 @@ def ranking_blocks(page: Page, figure: str, found: Ranked) -> list[Block]:
         if left_out:
             listed = between.join(page.text(found.treatments[name]) for name in left_out)
             blocks.append(Paragraph(words(key, treatments=listed), note=True))
-    if found.undefined:
-        listed, metric = between.join(map(page.text, found.undefined)), words.metric(found.metric)
-        told = words("ranking.undefined", metric=metric, blocks=listed)
-        blocks.append(Paragraph(told, note=True))
+    for key, without in (("ranking.undefined", found.undefined), ("ranking.unlike", found.unlike)):
+        if without:
+            listed, metric = between.join(map(page.text, without)), words.metric(found.metric)
+            blocks.append(Paragraph(words(key, metric=metric, blocks=listed), note=True))
     return blocks
 
 
@@ -68,8 +68,13 @@ def ranking_sentence(page: Page, found: Ranked) -> str:
 def _judged(page: Page, found: Ranked, ranks: Ranks) -> list[str]:
     words, pairs = page.words, math.comb(len(ranks.means), 2)
     alone = bound_phrase(2 / 2**ranks.blocks)
-    if ranks.friedman is None:
+    if ranks.method == "none":
         return [words("ranking.too_few", blocks=ranks.blocks, alone=alone, fewest=FEWEST_BLOCKS)]
+    if ranks.friedman is None:
+        (pair, p), = ranks.p_values.items()  # fmt: skip
+        first, second = (page.text(found.treatments[name]) for name in pair)
+        key = "ranking.pair_told" if ranks.told else "ranking.pair_open"
+        return [words(key, first=first, second=second, p=p_phrase(p), smallest=alone)]
     if ranks.method == "wilcoxon":
         how = words("ranking.by_wilcoxon", pairs=pairs, smallest=bound_phrase(ranks.smallest_p))
     else:
@@ -109,7 +114,7 @@ def _diagram(page: Page, figure: str, found: Ranked, ranks: Ranks) -> Block:
         words.sentences(
             caption,
             words("ranking.one_set" if found.one_set else "ranking.several_sets"),
-            words(bars) if ranks.friedman is not None else "",
+            words(bars) if ranks.method != "none" else "",
         ),
         words("ranking.figure_alt", summary=summary),
     )

@@ -8,6 +8,7 @@ from unskew.report.figures.curves import training_curves
 from unskew.report.figures.overview import overview
 from unskew.report.numbers import mean_and_half, over_seeds
 from unskew.report.same import same_arms
+from unskew.report.sections.classes import unlike_sentence
 from unskew.study.results import ArmResults
 
 FIGURES = (
@@ -35,6 +36,7 @@ def results_section(context: Context) -> Section:
     caption = words("results.caption")
     if "balanced_accuracy" not in shown:
         caption = words.sentences(caption, words("results.balanced"))
+    caption = words.sentences(caption, unlike_sentence(context, "minority"))
     table = Table(header, tuple(rows), caption)
     blocks += _same(context)
     return Section(words("section.results"), (*_overview(context), table, *blocks), "results")

@@ -9,6 +9,7 @@ from unskew.report.context import Context
 from unskew.report.document import Block, Bullets, Heading, Paragraph, Section, Table
 from unskew.report.numbers import mean_and_half, over_seeds, points
 from unskew.report.sections.comparisons import comparison_figure, comparison_table
+from unskew.report.sections.data import few_tested
 from unskew.report.sections.results import diverged_sentence
 from unskew.study.parts import Comparison
 from unskew.study.results import SecondStage, StudyResults
@@ -66,6 +67,7 @@ def how_chosen(context: Context, confirmed: Confirmed) -> list[Block]:
     """What was ranked by what, and what stands for what."""
     words, second = context.words, confirmed.second
     stage, shortlist = second.stage, second.shortlist
+    names = context.results.data.class_names
     ranked = words(
         "second_stage.ranked",
         ranked=len(shortlist.ranking),
@@ -77,11 +79,12 @@ def how_chosen(context: Context, confirmed: Confirmed) -> list[Block]:
         best=len(shortlist.arms) - len({stage.baseline, *stage.always}),
         fresh=words.seeds(stage.seeds),
     )
-    unseen = _unseen_classes(second)
+    judged = _judged(second)
+    unseen = [name for name, n in zip(names, judged, strict=True) if not n] if judged else []
     if unseen:
         listed = words("words.between_items").join(unseen)
         again = words.sentences(again, words("second_stage.unseen_classes", classes=listed))
-    blocks: list[Block] = [Paragraph(words.sentences(ranked, again))]
+    blocks: list[Block] = [Paragraph(words.sentences(ranked, again)), *few_tested(context, judged)]
     same = [
         words("second_stage.same", arm=context.label(name), other=context.label(other))
         for name, other in shortlist.same_as.items()
@@ -97,12 +100,10 @@ def how_chosen(context: Context, confirmed: Confirmed) -> list[Block]:
     return blocks
 
 
-def _unseen_classes(second: SecondStage) -> list[str]:
-    """Classes of which the half that judges this stage has no image; none before its first run."""
+def _judged(second: SecondStage) -> tuple[int, ...]:
+    """Images of each class in the half that judges this stage; empty before its first run."""
     judged = next((e for arm in second.arms.values() for e in arm.evaluations), None)
-    if judged is None:
-        return []
-    return [name for name, n in zip(judged.class_names, judged.support, strict=True) if not n]
+    return judged.support if judged else ()
 
 
 def _flattery(context: Context, confirmed: Confirmed) -> Table:

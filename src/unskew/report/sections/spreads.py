@@ -60,7 +60,10 @@ def spread_sentence(context: Context, found: Spreading) -> str:
         shown = "spread.shown" if parts.rows_p < 1 - CONFIDENCE else "spread.not_shown"
     told = words(shown, source=source, p=p_phrase(parts.rows_p))
     closed = parts.rest > 0 and 0 in (parts.rows_high, parts.columns_high)
-    return words.sentences(measured, told, words("spread.closed") if closed else "")
+    lost = ""
+    if found.diverged:
+        lost = words("spread.lost", seeds=", ".join(map(str, found.diverged)))
+    return words.sentences(measured, told, words("spread.closed") if closed else "", lost)
 
 
 def _source(context: Context, found: Spreading) -> str:

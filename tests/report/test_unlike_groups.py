@@ -1,0 +1,130 @@
+"""A mean over a group of classes is compared only where the group is the same classes."""
+
+import pytest
+
+from tests.report.synthetic import context_of, write_study
+from unskew.evaluation.groups import classes_of
+from unskew.report.compared import compare
+from unskew.report.compose import compose
+from unskew.report.document import Picture, Table
+from unskew.report.interacting import interact
+from unskew.report.ranked import rank_all
+from unskew.report.sections.conclusions import verdicts
+from unskew.report.sections.interactions import interaction_sentence
+from unskew.report.sections.published import claim_sentences
+from unskew.report.sections.rankings import ranking_blocks
+from unskew.study.spec import Study
+
+TEXT = """
+name = "two-skews"
+seeds = 3
+recipe.epochs = 1
+[[arms]]
+name = "low-{remedy}"
+grid = { remedy = ["none", "focal"] }
+recipe.skew = { profile = "step", classes = [0, 1, 2], keep = KEEP }
+[[arms]]
+name = "high-{remedy}"
+grid = { remedy = ["none", "focal"] }
+recipe.skew = { profile = "step", classes = HIGH, keep = 0.1 }
+[[comparisons]]
+metric = "METRIC"
+pairs = [["low-none", "high-none"], ["low-focal", "low-none"]]
+[[interactions]]
+label = "across"
+metric = "METRIC"
+first = { pair = ["low-none", "high-none"], label = "plainly" }
+second = { pair = ["low-focal", "high-focal"], label = "with focal" }
+[[interactions]]
+label = "within"
+metric = "METRIC"
+first = { pair = ["low-focal", "low-none"], label = "here" }
+second = { pair = ["high-focal", "high-none"], label = "there" }
+[[rankings]]
+metric = "METRIC"
+blocks = [{ arms = "low-*" }, { arms = "high-*" }]
+[[rankings]]
+metric = "METRIC"
+blocks = [{ arms = "*-none", label = "plain ones" }, { arms = "*-focal", label = "focal ones" }]
+[published]
+source = "someone"
+[[published.claims]]
+text = "the low ones do better"
+arm = "low-none"
+than = "high-none"
+metric = "METRIC"
+low = 0.0
+"""
+
+
+def context(tmp_path, metric, *, high="[7, 8, 9]", keep="0.1", language="en"):
+    text = TEXT.replace("METRIC", metric).replace("HIGH", high).replace("KEEP", keep)
+    out = write_study(tmp_path / "out", Study.from_toml(text, "two-skews.toml"))
+    return context_of(out, tmp_path, language)
+
+
+def test_a_group_is_named_by_its_classes():
+    assert classes_of("minority_accuracy", [9, 100, 101]) == (True, False, False)
+    assert classes_of("majority_accuracy", [9, 100, 101]) == (False, True, True)
+    assert classes_of("many_accuracy", [9, 100, 101]) == (False, False, True)
+    assert classes_of("medium_accuracy", [9, 100, 101]) == (False, True, False)
+    assert classes_of("few_accuracy", [9, 100, 101]) == (True, False, False)
+    assert classes_of("balanced_accuracy", [9, 100, 101]) is None
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_unlike_groups_are_neither_compared_nor_ranked_and_it_is_said(tmp_path, language):
+    found = context(tmp_path, "minority_accuracy", language=language)
+    words, study = found.words, found.results.study
+    name = words.metric("minority_accuracy")
+    (comparison,) = study.expanded_comparisons()
+    across, within = compare(found.results, comparison)
+    assert (across.verdict, within.verdict) == ("unlike", "none")
+    assert across.paired is None
+    assert within.family == 1, "what is not compared does not weigh on the others"
+    said = verdicts(found, [across, within]).items
+    assert said[0] == words(
+        "comparison.unlike", candidate="low-none", baseline="high-none", metric=name
+    )
+    many = verdicts(found, [across] * 11).items
+    assert words("comparison.many_unlike", count=11, of=11, baseline="high-none", metric=name,
+                 arms=words("words.between_items").join(["low-none"] * 11)) in many  # fmt: skip
+    families = study.expanded_interactions()
+    (crossed,), (gains,) = (interact(found.results, family) for family in families)
+    assert (crossed.verdict, gains.verdict) == ("unlike", "none")
+    assert interaction_sentence(found, crossed) == words(
+        "interaction.unlike", label="across", metric=name
+    )
+    each, mixed = rank_all(found.results)
+    assert each.ranks is not None, "within a block all have one skew"
+    assert (mixed.ranks, mixed.waiting, mixed.undefined) == (None, False, [])
+    assert words(
+        "ranking.unlike", metric=name, blocks=words("words.between_items").join(
+            found.text(label) for label in mixed.unlike
+        ),
+    ) in [block.text for block in ranking_blocks(found, "ranks", mixed)]  # fmt: skip
+    (claim,) = claim_sentences(found, study.published, [])
+    assert words("published.unlike", metric=name) in claim
+
+
+def test_captions_say_that_groups_are_not_the_same_in_all_arms(tmp_path):
+    blocks = [b for s in compose(context(tmp_path, "minority_accuracy")).sections for b in s.blocks]
+    warning = "can be compared between arms of one training set alone"
+    tables = [b.caption for b in blocks if isinstance(b, Table) and warning in b.caption]
+    assert [caption[:12] for caption in tables] == ["Every arm, o", "Mean accurac"]
+    assert [b.caption[:16] for b in blocks if isinstance(b, Picture) and warning in b.caption] == [
+        "Minority classes"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("metric", "high", "keep"),
+    [("balanced_accuracy", "[7, 8, 9]", "0.1"), ("minority_accuracy", "[0, 1, 2]", "0.2")],
+)
+def test_other_figures_and_the_same_classes_are_compared(tmp_path, metric, high, keep):
+    found = context(tmp_path, metric, high=high, keep=keep)
+    (comparison,) = found.results.study.expanded_comparisons()
+    assert all(pair.paired for pair in compare(found.results, comparison))
+    _, mixed = rank_all(found.results)
+    assert mixed.ranks is not None
+    assert mixed.unlike == []
