@@ -1,6 +1,7 @@
 """Several studies, one ranking: blocks are data sets, and what they share is ranked."""
 
 import json
+import os
 
 import pytest
 
@@ -69,6 +70,16 @@ def test_studies_of_one_data_set_are_told_apart_by_folder_and_said_to_share_imag
     across = rank_studies(pair)
     assert [label["en"] for label in across.ranked.blocks] == [f"photos ({f})" for f in pair]
     assert "They share images" in write_ranking(across, tmp_path / "out").read_text("utf-8")
+
+
+def test_a_folder_whose_name_is_no_utf8_is_written_out(tmp_path):
+    pair = [
+        write(tmp_path / os.fsdecode(name), ("photos", "aa"), epochs=k)
+        for k, name in enumerate((b"caf\xe9", b"plain"), 1)
+    ]
+    across = rank_studies(pair)
+    assert across.ranked.blocks[0]["en"].endswith("caf\\xe9)")
+    assert "caf\\xe9" in write_ranking(across, tmp_path / "out").read_text("utf-8")
 
 
 def test_a_study_that_was_copied_or_run_again_is_no_second_block(tmp_path):

@@ -1,5 +1,6 @@
 """Whatever has happened to a file of a study, it is said in one sentence that names the file."""
 
+import json
 import random
 import re
 import shutil
@@ -71,6 +72,26 @@ def test_subtler_damage_is_named_where_it_is_seen(out, name, damage):
         said = str(error)
     assert name in said or ((name, damage) in UNSEEN and not said)
     assert "\n" not in said
+
+
+@pytest.mark.parametrize("end", [1, 2])
+def test_a_history_that_has_lost_an_epoch_is_named_though_no_other_run_is_longer(out, end):
+    """Of every run, so that none stands out."""
+    for path in out.rglob("history.csv"):
+        lines = path.read_text("utf-8").splitlines(keepends=True)
+        path.write_text("".join(lines[:end]), "utf-8")
+    with pytest.raises(
+        UserError, match=r"history\.csv (is damaged|and run\.json beside it do not)"
+    ):
+        load_results(out)
+
+
+@pytest.mark.parametrize("edit", [{"skews": {}}, {"class_names": [], "skews": {}}])
+def test_data_without_classes_or_training_sets_are_damaged(out, edit):
+    path = out / "data.json"
+    path.write_text(json.dumps(json.loads(path.read_text("utf-8")) | edit), encoding="utf-8")
+    with pytest.raises(UserError, match=r"data\.json is damaged"):
+        load_results(out)
 
 
 @pytest.mark.parametrize("name", READ)

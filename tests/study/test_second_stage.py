@@ -1,6 +1,7 @@
 """A first stage that chooses, and a second one with fresh seeds on other images."""
 
 import csv
+import json
 import shutil
 
 import numpy as np
@@ -180,8 +181,22 @@ def test_a_run_of_the_second_stage_that_has_lost_its_end_is_named(out, tmp_path,
     arm = load_results(copy).second_stages[0].arms["decay"]
     path = arm.runs[FIRST_FRESH_SEED].folder / name
     path.write_text("".join(path.read_text("utf-8").splitlines(keepends=True)[:-1]), "utf-8")
-    with pytest.raises(UserError, match=rf"{name} is damaged"):
+    with pytest.raises(UserError, match=rf"{name} (is damaged|and run.json)"):
         load_results(copy)
+
+
+@pytest.mark.parametrize("field", ["arms", "same_as"])
+def test_a_shortlist_of_arms_that_are_none_is_not_taken(out, tmp_path, field):
+    copy = tmp_path / "out"
+    shutil.copytree(out, copy)
+    kept = json.loads((copy / "shortlists.json").read_text("utf-8"))
+    (shortlist,) = kept.values()
+    if field == "arms":
+        shortlist["arms"][-1] = "nobody"
+    else:
+        shortlist["same_as"] = {"focal": "nobody"}
+    (copy / "shortlists.json").write_text(json.dumps(kept), encoding="utf-8")
+    assert load_results(copy).second_stages == ()
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
+from unskew.data.sources.member import readable
 from unskew.errors import UserError
 from unskew.report.ranked import Place, Ranked, rank_places
 from unskew.study.checks import judged_by
@@ -97,7 +98,7 @@ def _labels(folders: Sequence[Path], studies: Sequence[StudyResults]) -> list[st
     names = [study.data.name for study in studies]
     count = Counter(names)
     return [
-        name if count[name] == 1 else f"{name} ({folder})"
+        name if count[name] == 1 else f"{name} ({readable(str(folder))})"
         for name, folder in zip(names, folders, strict=True)
     ]
 

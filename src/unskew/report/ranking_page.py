@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from unskew import __version__
+from unskew.data.sources.member import readable
 from unskew.errors import UserError
 from unskew.report.across import Across
 from unskew.report.catalogue import Words
@@ -65,7 +66,7 @@ def _studies(page: Page, across: Across) -> Table:
         over = f"{total - study.missing:,} / {total:,}"
         rows.append(
             (
-                str(folder),
+                readable(str(folder)),
                 study.data.name,
                 f"{len(study.data.class_names):,}",
                 f"{len(study.arms):,}",

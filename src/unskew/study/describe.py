@@ -53,7 +53,11 @@ class DataFacts:
     skews: dict[str, SkewCounts]
 
     def __post_init__(self) -> None:
-        """Raise a ValueError unless there is one count a class: a file may have been edited."""
+        """Raise a ValueError unless there are classes, training sets, and one count a class in
+        each: a file may have been edited.
+        """
+        if not self.class_names or not self.skews:
+            raise ValueError("there is no class, or no training set")
         for counts in self.skews.values():
             if {len(counts.train), len(counts.test)} != {len(self.class_names)}:
                 raise ValueError(f"there are {len(self.class_names)} classes: count each")

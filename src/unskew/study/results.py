@@ -224,27 +224,19 @@ def _load_run(
     evaluation = judge(folder) if outcome.outcome == FINISHED else None
     history = History.load(folder)
     if evaluation is not None:
-        history.check_finished(folder)
+        history.check_finished(folder, outcome.train_seconds)
     return RunResult(recipe, outcome, history, evaluation, folder)
 
 
 def _arm_results(arm: Arm, runs: dict[int, RunResult]) -> ArmResults:
-    """An arm's finished runs have as many steps and epochs each; one with fewer has lost some."""
+    """An arm's finished runs have as many steps each; one with fewer has lost some."""
     finished = [run for run in runs.values() if run.evaluation is not None]
-    for name, length in (("losses.csv", _steps), ("history.csv", _epochs)):
-        longest = max(map(length, finished), default=0)
-        for run in finished:
-            if length(run) < longest:
-                raise UserError(f"{run.folder / name} is damaged, its end is missing: {RUN_AGAIN}")
+    longest = max((len(run.history.losses) for run in finished), default=0)
+    for run in finished:
+        if len(run.history.losses) < longest:
+            path = run.folder / "losses.csv"
+            raise UserError(f"{path} is damaged, its end is missing: {RUN_AGAIN}")
     return ArmResults(arm, runs)
-
-
-def _steps(run: RunResult) -> int:
-    return len(run.history.losses)
-
-
-def _epochs(run: RunResult) -> int:
-    return len(run.history.epochs)
 
 
 def _models(path: Path, arms: dict[str, Arm]) -> dict[str, ModelFacts]:

@@ -65,6 +65,7 @@ class Shortlist:
             and self.arms[: len(always)] == always
             and len(self.arms) - len(always) <= stage.best
             and {*self.ranking, *self.left_out} == set(stage.among)
+            and {*self.arms, *self.same_as, *self.same_as.values()} <= {*always, *stage.among}
         )
 
 

@@ -119,7 +119,7 @@ class Store:
             figures = judge(folder).to_dict()
             row |= {name: figures[name] for name in FIGURES}
             history = History.load(folder)
-            history.check_finished(folder)
+            history.check_finished(folder, outcome.train_seconds)
             row["final_train_loss"] = history.epochs[-1].train_loss
         return row
 

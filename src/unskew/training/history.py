@@ -9,7 +9,11 @@ from dataclasses import asdict, astuple, dataclass, field, fields
 from pathlib import Path
 from typing import TextIO
 
+from unskew.errors import UserError
 from unskew.training.files import RUN_AGAIN, reading
+
+ROUNDING = 0.01
+"""Seconds; run.json keeps three decimals."""
 
 
 @dataclass(frozen=True)
@@ -89,17 +93,26 @@ class History:
                 raise ValueError("no step")
         return cls(losses, epochs)
 
-    def check_finished(self, folder: Path) -> None:
+    def check_finished(self, folder: Path, train_seconds: float) -> None:
         """Whether what `load` read can be that of a run that came to its end.
+
+        Parameters
+        ----------
+        train_seconds: of its run.json, the sum of the epochs': fewer rows add up to less.
 
         Raises
         ------
-        UserError: there is no epoch, or a figure is not finite.
+        UserError: there is no epoch, a figure is not finite, or seconds are missing.
         """
         with reading(folder / "history.csv", RUN_AGAIN):
             figures = [value for record in self.epochs for value in astuple(record)[2:]]
             if not figures or not all(map(math.isfinite, figures)):
                 raise ValueError("no epoch, or a figure that is not finite")
+        if abs(sum(record.seconds for record in self.epochs) - train_seconds) > ROUNDING:
+            raise UserError(
+                f"{folder / 'history.csv'} and run.json beside it do not fit together, so one of "
+                f"them is damaged: {RUN_AGAIN}"
+            )
         with reading(folder / "losses.csv", RUN_AGAIN):
             if not all(map(math.isfinite, self.losses)):
                 raise ValueError("a loss is not finite")
