@@ -50,6 +50,9 @@ def test_names_are_joined_in_their_order_with_their_own_options():
         ("focal", {"focal": {"gamma": "a"}}, "gamma = 'a' should be of type float"),
         ("focal", {"focal": {"gamma": True}}, "gamma = True should be of type float"),
         ("focal", {"focal": {"gamma": -1}}, "gamma = -1.0, but it must be at least 0"),
+        ("focal", {"focal": {"gamma": 1e39}}, r"gamma = 1e\+39, but it must be at most 1e\+30 in"),
+        ("focal", {"focal": {"gamma": 10**400}}, r"0, but it must be at most 1e\+30 in size"),
+        ("cost_sensitive", {"cost_sensitive": {"costs": [1, 10**400]}}, "numbers that are at most"),
         ("drw", {"drw": {"start": 1}}, "start = 1.0, but it must be at least 0 and below 1"),
         (
             "label_aware_smoothing",

@@ -8,6 +8,9 @@ from typing import Any
 
 from unskew.errors import UserError
 
+MOST = 1e30
+"""Size that a number may have: beyond, what it is multiplied with is infinite in float32."""
+
 
 def option(
     default: Any,
@@ -44,12 +47,14 @@ def check_options(remedy: Any) -> None:
 
     Raises
     ------
-    UserError: a value is outside its range, or not finite.
+    UserError: a value is outside its range, not finite, or beyond MOST.
     """
     for known in fields(remedy):
         value = getattr(remedy, known.name)
         if not _fits(known, value):
             wanted = allowed(known) or "finite"
+            if any(_is_number(part) and abs(part) > MOST for part in _parts(value)):
+                wanted = f"at most {MOST:g} in size"
             if isinstance(value, tuple) and not known.metadata.get("one_of"):
                 wanted = f"numbers that are {wanted}"
             raise UserError(
@@ -68,12 +73,16 @@ def _fits(option: Field[Any], value: Any) -> bool:
         return True
     limits = option.metadata.get("limits", {})
     return (
-        math.isfinite(value)
+        abs(value) <= MOST
         and value >= limits.get("at_least", -math.inf)
         and value > limits.get("above", -math.inf)
         and value <= limits.get("at_most", math.inf)
         and value < limits.get("below", math.inf)
     )
+
+
+def _parts(value: Any) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else (value,)
 
 
 def _is_number(value: Any) -> bool:

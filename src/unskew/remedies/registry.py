@@ -14,6 +14,7 @@ import unskew.remedies
 from unskew.errors import UnknownNameError, UserError
 from unskew.remedies.base import Remedy
 from unskew.remedies.compose import compose
+from unskew.remedies.options import MOST
 
 AFTER_TRAINING = frozenset({"after_training", "adjustment"})
 """Hooks that leave training as it is."""
@@ -115,7 +116,8 @@ def _typed(name: str, option: Field[Any], value: Any) -> Any:
     """The value as the type of the option's default; whole numbers pass for fractions."""
     wanted = type(option.default)
     if wanted is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+        # One too large for a fraction stays whole, and is refused with all that are too large.
+        return float(value) if abs(value) <= MOST else value
     if wanted is tuple and isinstance(value, list | tuple):
         return tuple(value)
     if type(value) is not wanted:
