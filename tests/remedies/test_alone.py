@@ -1,5 +1,8 @@
 """Losses and samplers in a training loop of one's own do what they do in the trainer."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 import torch
@@ -93,7 +96,9 @@ def test_the_seed_of_a_sampler_acts_where_images_are_left_out():
     assert drawn[0] != drawn[2]
 
 
-@pytest.mark.parametrize("counts", [[0.9, 0.1], [5000.7, 0.4], [float("nan"), 1], [-1, 2], [], [0]])
+@pytest.mark.parametrize(
+    "counts", [[0.9, 0.1], [5000.7, 0.4], [float("nan"), 1], [-1, 2], [], [0], [10**400, 1]]
+)
 def test_what_counts_no_images_is_refused(counts):
     with pytest.raises(UserError, match="counts must be images of each class"):
         unskew.RemedyLoss("balanced_softmax", counts)
@@ -199,3 +204,17 @@ def test_a_loss_that_was_first_asked_in_inference_mode_can_be_learnt_from(remedy
     criterion(logits, labels).backward()
     assert logits.grad is not None
     assert logits.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("copied", [lambda c: pickle.loads(pickle.dumps(c)), copy.deepcopy])
+def test_a_loss_can_be_sent_to_another_process_and_stays_in_its_epoch(name, copied):
+    criterion = unskew.RemedyLoss(name, COUNTS, epochs=5)
+    criterion.set_epoch(4)  # what sets in late has
+    logits, labels = batch()
+    first = criterion(logits, labels)
+    again = copied(criterion)
+    assert torch.equal(again(logits, labels), first)
+    criterion.set_epoch(0)
+    again.set_epoch(0)
+    assert torch.equal(again(logits, labels), criterion(logits, labels))

@@ -61,8 +61,18 @@ class RemedyLoss(nn.Module):
 
     def set_epoch(self, epoch: int) -> None:
         """Where the training is; 0 for its first epoch."""
+        self._epoch = epoch
         self._weights = self._remedy.class_weights(self._facts, epoch)
         self._loss = self._remedy.loss(self._facts, epoch)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the loss itself: some are functions of their own, which cannot be pickled."""
+        return self.__dict__ | {"_loss": None, "_weights": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Make the loss anew, as of the epoch that the copied one was in."""
+        super().__setstate__(state)
+        self.set_epoch(self._epoch)
 
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
         """The batch's loss."""
@@ -216,7 +226,8 @@ def _facts(
     labels: NDArray[np.int64] | None = None,
     seed: int = 0,
 ) -> Facts:
-    counted = counts.ndim == 1 and counts.size > 0 and bool((counts == np.floor(counts)).all())
+    counted = counts.ndim == 1 and counts.size > 0 and counts.dtype.kind in "biuf"
+    counted = counted and bool((counts == np.floor(counts)).all())
     if not counted or (counts < 0).any() or not counts.any():
         raise UserError(
             f"counts must be images of each class, whole numbers (K,), not {counts.tolist()}"
