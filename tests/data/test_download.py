@@ -1,5 +1,6 @@
 """The real download code against a real server, well-behaved and not."""
 
+import gzip
 import hashlib
 import io
 import pickle
@@ -13,7 +14,7 @@ import pytest
 
 from unskew.data.cache import cache_folder, clear_cached, list_cached
 from unskew.data.randomness import stream
-from unskew.data.sources import cifar10, open_data
+from unskew.data.sources import cifar10, open_data, tars
 from unskew.errors import UserError
 
 ROWS = 20
@@ -149,6 +150,32 @@ def test_a_truncated_official_archive(server, tmp_path, kind):
     data = cifar_archive(kind)
     path.write_bytes(data[: len(data) // 2])
     with pytest.raises(UserError, match="truncated or damaged"):
+        open_data(str(path))
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_a_batch_larger_than_any_is_not_read(server, tmp_path, packed, monkeypatch):
+    """As other archives' members: a few bytes of gzip may be gigabytes."""
+    for module in (cifar10, tars):
+        monkeypatch.setattr(module, "MAX_FILE", 1000)
+    path = tmp_path / "cifar-10-python.tar.gz"
+    path.write_bytes(cifar_archive("python"))
+    if not packed:
+        with tarfile.open(path) as archive:
+            archive.extractall(tmp_path, filter="data")
+        path.unlink()
+        path = tmp_path / "cifar-10-batches-py"
+    with pytest.raises(UserError, match=r"/data_batch_1 is larger than .*, so it is no batch"):
+        open_data(str(path))
+
+
+def test_a_header_without_end_is_damage(server, tmp_path):
+    """tarfile would read to memory whatever a long name is said to be long."""
+    entry = tarfile.TarInfo("name")
+    entry.type, entry.size = tarfile.GNUTYPE_LONGNAME, 2**40
+    path = tmp_path / "cifar-10-python.tar.gz"
+    path.write_bytes(gzip.compress(entry.tobuf(tarfile.GNU_FORMAT) + bytes(10_240)))
+    with pytest.raises(UserError, match=r"truncated or damaged \(a header that says it is of"):
         open_data(str(path))
 
 

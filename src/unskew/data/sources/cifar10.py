@@ -15,6 +15,8 @@ from unskew.data.cache import cache_folder
 from unskew.data.download import download
 from unskew.data.imageset import ImageSet
 from unskew.data.safe_pickle import read_plain_pickle
+from unskew.data.sources.member import MAX_FILE, TOO_LARGE
+from unskew.data.sources.tars import of_tar
 from unskew.errors import UserError
 
 URL = "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz"
@@ -114,21 +116,27 @@ def _contents(path: Path, files: list[str]) -> Iterator[tuple[str, bytes]]:
         for name in files:
             if (path / name).exists():
                 try:
+                    if (path / name).stat().st_size > MAX_FILE:
+                        raise UserError(_no_batch(path, name, TOO_LARGE))
                     yield name, (path / name).read_bytes()
                 except OSError as error:
                     raise UserError(f"cannot read {path / name}: {error.strerror}") from None
         return
     try:
-        with tarfile.open(path, "r|gz") as archive:
-            for entry in archive:
-                name = entry.name.rpartition("/")[2]
-                content = archive.extractfile(entry) if entry.isfile() else None
-                if name in files and content is not None:
-                    yield name, content.read()
+        for member in of_tar(path, lambda done, total: None):
+            name = member.parts[-1]
+            if name in files:
+                if member.data is None:
+                    raise UserError(_no_batch(path, name, member.why))
+                yield name, member.data
     except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
         raise UserError(
             f"the archive {path} is truncated or damaged ({error}): delete it and fetch it again"
         ) from None
+
+
+def _no_batch(path: Path, name: str, why: str) -> str:
+    return f"{path}/{name} is {why}, so it is no batch of CIFAR-10: fetch it again"
 
 
 def _parse_pickled(data: bytes, where: str) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
