@@ -346,6 +346,9 @@ def test_a_home_that_nobody_has(tmp_path):
 
 
 def test_resizing_is_for_class_folders(tmp_path):
+    for size in (0, -8, 2049, 10**20):
+        with pytest.raises(UserError, match=rf"image_size = {size}, but it must be 1 to 2048"):
+            open_data(str(tmp_path), image_size=size)
     with pytest.raises(UserError, match="image_size acts on images in class folders"):
         open_data("digits", image_size=64)
 

@@ -81,6 +81,7 @@ def _open_class_folders(
     path: Path, cache: Path | None, strict: bool, image_size: int | None, progress: Progress | None
 ) -> Splits:
     from unskew.data.sources.class_folders import read_class_folders
+    from unskew.data.sources.common_size import MAX_SIZE
     from unskew.data.sources.member import readable
     from unskew.data.sources.members import ARCHIVES, archive_stem, is_archive
 
@@ -88,6 +89,8 @@ def _open_class_folders(
         raise UserError(
             f"{path} is neither a folder nor an archive: archives end in {', '.join(ARCHIVES)}"
         )
+    if image_size is not None and not 1 <= image_size <= MAX_SIZE:
+        raise UserError(f"image_size = {image_size}, but it must be 1 to {MAX_SIZE} pixels")
     name = readable(path.resolve().name if path.is_dir() else archive_stem(path))
 
     def build() -> tuple[ImageSet, ImageSet, list[str]]:

@@ -14,6 +14,10 @@ KEEP_SIZE = 64
 DEFAULT_SIZE = 32
 
 
+MAX_SIZE = 2048
+"""Pixels that images may be resized to: a block of them has to fit into memory as it is decoded."""
+
+
 def sized(files: Iterator[Member]) -> tuple[Iterator[Member], int]:
     """The same files, and the size of the first image if it is square and small, else the default.
 
