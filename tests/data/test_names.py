@@ -5,8 +5,9 @@ import unicodedata
 import pytest
 
 from tests.data.conftest import class_files, write_folder, write_tar, write_zip
+from unskew.data.names import readable
 from unskew.data.sources import open_data
-from unskew.data.sources.member import plain, readable
+from unskew.data.sources.member import plain
 
 WRITERS = {
     "photos": write_folder,

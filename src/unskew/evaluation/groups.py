@@ -25,15 +25,7 @@ def classes_of(metric: str, counts: Sequence[int]) -> tuple[bool, ...] | None:
     metric: "minority_accuracy", "few_accuracy" and so on.
     counts: K, training images.
     """
-    images = np.asarray(counts, dtype=np.int64)
-    minority, few, many = is_minority(images), images < FEW, images > MANY
-    found = {
-        "minority_accuracy": minority,
-        "majority_accuracy": ~minority,
-        "many_accuracy": many,
-        "medium_accuracy": ~many & ~few,
-        "few_accuracy": few,
-    }.get(metric)
+    found = _groups(np.asarray(counts, dtype=np.int64)).get(metric)
     return None if found is None else tuple(found.tolist())
 
 
@@ -47,9 +39,9 @@ def by_shots(
     recall: float64 (K,), NaN for a class without evaluated images.
     counts: int64 (K,), training images.
     """
-    few = counts < FEW
-    many = counts > MANY
-    return _mean(recall, many), _mean(recall, ~many & ~few), _mean(recall, few)
+    groups = _groups(counts)
+    many, medium, few = (groups[f"{shots}_accuracy"] for shots in ("many", "medium", "few"))
+    return _mean(recall, many), _mean(recall, medium), _mean(recall, few)
 
 
 def is_minority(counts: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -67,10 +59,22 @@ def minority_and_majority(
     """Mean recall of the minority and of the other classes; (None, None) where no
     class is a minority.
     """
-    minority = is_minority(counts)
-    if not minority.any():
+    groups = _groups(counts)
+    if not groups["minority_accuracy"].any():
         return None, None
-    return _mean(recall, minority), _mean(recall, ~minority)
+    return _mean(recall, groups["minority_accuracy"]), _mean(recall, groups["majority_accuracy"])
+
+
+def _groups(counts: NDArray[np.int64]) -> dict[str, NDArray[np.bool_]]:
+    """Every group, bool (K,), by the name of the mean over it; one definition for all that ask."""
+    minority, few, many = is_minority(counts), counts < FEW, counts > MANY
+    return {
+        "minority_accuracy": minority,
+        "majority_accuracy": ~minority,
+        "many_accuracy": many,
+        "medium_accuracy": ~many & ~few,
+        "few_accuracy": few,
+    }
 
 
 def _mean(recall: NDArray[np.float64], group: NDArray[np.bool_]) -> float | None:

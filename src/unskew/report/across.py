@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
-from unskew.data.sources.member import readable
+from unskew.data.names import readable
 from unskew.errors import UserError
 from unskew.report.ranked import Place, Ranked, rank_places
 from unskew.study.checks import judged_by

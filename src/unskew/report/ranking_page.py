@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from unskew import __version__
-from unskew.data.sources.member import readable
+from unskew.data.names import readable
 from unskew.errors import UserError
 from unskew.report.across import Across
 from unskew.report.catalogue import Words

@@ -80,9 +80,9 @@ def _only_folders(image_size: int | None, spec: str) -> None:
 def _open_class_folders(
     path: Path, cache: Path | None, strict: bool, image_size: int | None, progress: Progress | None
 ) -> Splits:
+    from unskew.data.names import readable
     from unskew.data.sources.class_folders import read_class_folders
     from unskew.data.sources.common_size import MAX_SIZE
-    from unskew.data.sources.member import readable
     from unskew.data.sources.members import ARCHIVES, archive_stem, is_archive
 
     if not path.is_dir() and not is_archive(path):

@@ -12,8 +12,6 @@ from unskew.data.sources.member import Member
 KEEP_SIZE = 64
 """Images that all have one square size up to this are taken as they are; others are resized."""
 DEFAULT_SIZE = 32
-
-
 MAX_SIZE = 2048
 """Pixels that images may be resized to: a block of them has to fit into memory as it is decoded."""
 

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import NoReturn
 
-from unskew.data.sources.member import MAX_FILE, Member, readable
+from unskew.data.names import readable
+from unskew.data.sources.member import MAX_FILE, Member
 from unskew.errors import UserError
 
 LEADS_NOWHERE = (errno.ENOENT, errno.ELOOP, errno.ENOTDIR)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import unicodedata
 from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import NamedTuple
+
+from unskew.data.names import readable
 
 MAX_FILE = 256 * 2**20
 """Bytes of one member beyond which it is not read: no photo is that large."""
@@ -27,15 +27,6 @@ class Member(NamedTuple):
     parts: tuple[str, ...]
     data: bytes | None
     why: str = TOO_LARGE
-
-
-def readable(name: str) -> str:
-    """A name that can be written, the same for what looks the same, another for another.
-
-    Bytes that are no UTF-8, which Linux allows, are written out (`caf\\xe9`), and letters with
-    accents, which macOS takes apart, are put together.
-    """
-    return unicodedata.normalize("NFC", os.fsencode(name).decode(errors="backslashreplace"))
 
 
 def plain(name: str) -> tuple[str, ...] | None:

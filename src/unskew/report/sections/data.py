@@ -123,10 +123,10 @@ def few_tested(context: Context, tested: tuple[int, ...]) -> list[Block]:
 
     Parameters
     ----------
-    tested: K, images of each class that arms are judged by; empty where that is not known yet.
+    tested: K, images of each class that arms are judged by.
     """
     names = context.results.data.class_names
-    few = {name: n for name, n in zip(names, tested, strict=False) if 0 < n < FEW_TESTED}
+    few = {name: n for name, n in zip(names, tested, strict=True) if 0 < n < FEW_TESTED}
     if not few:
         return []
     words = context.words

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from unskew.evaluation.significance import Interval, mean_interval, paired_difference
-from unskew.report.compared import finished, of_unlike_classes
+from unskew.report.compared import finished, lost, of_unlike_classes
 from unskew.report.context import Context
 from unskew.report.document import Block, Bullets, Heading, Paragraph, Section, Table
 from unskew.report.numbers import brackets, is_share, over_seeds, points, share
@@ -121,11 +121,11 @@ def _unlike(context: Context, metric: str) -> str:
 
 def _without_lost(context: Context, numbers: str, *arms: ArmResults) -> str:
     """What was measured, and that it is of the runs that survived where others diverged."""
-    seeds = sorted({seed for arm in arms for seed in arm.diverged})
+    seeds = lost(context.results, *(arm.arm.name for arm in arms))
     if not seeds:
         return numbers
-    lost = context.words("published.lost", seeds=", ".join(map(str, seeds)))
-    return context.words("words.between_clauses").join((numbers, lost))
+    told = context.words("published.lost", seeds=", ".join(map(str, seeds)))
+    return context.words("words.between_clauses").join((numbers, told))
 
 
 def _judge_choice(context: Context, claim: Claim, choices: list[Chosen]) -> tuple[bool | None, str]:

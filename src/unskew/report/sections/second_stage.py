@@ -84,7 +84,8 @@ def how_chosen(context: Context, confirmed: Confirmed) -> list[Block]:
     if unseen:
         listed = words("words.between_items").join(unseen)
         again = words.sentences(again, words("second_stage.unseen_classes", classes=listed))
-    blocks: list[Block] = [Paragraph(words.sentences(ranked, again)), *few_tested(context, judged)]
+    blocks: list[Block] = [Paragraph(words.sentences(ranked, again))]
+    blocks += few_tested(context, judged) if judged else []
     same = [
         words("second_stage.same", arm=context.label(name), other=context.label(other))
         for name, other in shortlist.same_as.items()
