@@ -3,6 +3,7 @@
 import pytest
 
 from tests.report.synthetic import context_of, write_study
+from unskew.evaluation import groups
 from unskew.evaluation.groups import classes_of
 from unskew.report.compared import compare
 from unskew.report.compose import compose
@@ -115,6 +116,20 @@ def test_captions_say_that_groups_are_not_the_same_in_all_arms(tmp_path):
     assert [b.caption[:16] for b in blocks if isinstance(b, Picture) and warning in b.caption] == [
         "Minority classes"
     ]
+
+
+def test_a_table_of_one_training_set_warns_of_no_other(tmp_path, monkeypatch):
+    """Arms on full data, whose classes are all many-shot, are not in the table."""
+    monkeypatch.setattr(groups, "MANY", 50)  # of the hundred images that a class has
+    text = TEXT.replace("METRIC", "accuracy").replace("HIGH", "[0, 1, 2]").replace("KEEP", "0.1")
+    study = Study.from_toml(text + '[[arms]]\nname = "full"\n', "with-full.toml")
+    study = study.override(seeds=1)
+    document = compose(context_of(write_study(tmp_path / "out", study), tmp_path))
+    captions = [
+        b.caption for s in document.sections for b in s.blocks if isinstance(b, Table | Picture)
+    ]
+    assert any("many-shot" in caption for caption in captions)
+    assert not any("arms of one training set alone" in caption for caption in captions)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from unskew.report.figures.classes import class_accuracy, group_gap
 from unskew.report.figures.confusion import confusion_matrices
 from unskew.report.numbers import mean_and_half, over_seeds, share
 from unskew.report.telling import telling
+from unskew.study.results import ArmResults
 
 MOST_CLASSES, MOST_COLUMNS = 40, 12
 
@@ -84,7 +85,8 @@ def _gap(context: Context) -> list[Block]:
         for label, (few, many) in groups.items()
     ]
     alt = words("classes.gap_alt", summary=" ".join(sentences))
-    caption = words.sentences(words("classes.gap_caption"), unlike_sentence(context, "minority"))
+    unlike = unlike_sentence(context, list(context.finished().values()), "minority")
+    caption = words.sentences(words("classes.gap_caption"), unlike)
     return [context.draw("minority-majority", figure, caption, alt)]
 
 
@@ -104,21 +106,22 @@ def _shots(context: Context) -> list[Block]:
     rows = [(label, *map(mean_and_half, means)) for label, means in apart.items()]
     header = (words("results.arm"), *words("classes.shots_header").split("|"))
     caption = words.sentences(
-        words("classes.shots_caption", many=MANY, few=FEW), unlike_sentence(context, "many", "few")
+        words("classes.shots_caption", many=MANY, few=FEW),
+        unlike_sentence(context, [finished[label] for label in apart], "many", "medium", "few"),
     )
     return [Table(header, tuple(rows), caption)]
 
 
-def unlike_sentence(context: Context, *groups: str) -> str:
+def unlike_sentence(context: Context, shown: Sequence[ArmResults], *groups: str) -> str:
     """That a group is not the same classes in all arms that have it; empty where it is.
 
     Parameters
     ----------
+    shown: the arms of a table or figure.
     groups: "minority", "few" and so on.
     """
     for metric in (f"{group}_accuracy" for group in groups):
-        arms = [arm for arm in context.results.arms.values() if arm.metric(metric)]
-        if of_unlike_classes(metric, *arms):
+        if of_unlike_classes(metric, *(arm for arm in shown if arm.metric(metric))):
             return context.words("classes.unlike")
     return ""
 

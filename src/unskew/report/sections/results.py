@@ -36,7 +36,8 @@ def results_section(context: Context) -> Section:
     caption = words("results.caption")
     if "balanced_accuracy" not in shown:
         caption = words.sentences(caption, words("results.balanced"))
-    caption = words.sentences(caption, unlike_sentence(context, "minority"))
+    arms = list(context.results.arms.values())
+    caption = words.sentences(caption, unlike_sentence(context, arms, "minority"))
     table = Table(header, tuple(rows), caption)
     blocks += _same(context)
     return Section(words("section.results"), (*_overview(context), table, *blocks), "results")
