@@ -367,6 +367,14 @@ def test_a_study_is_skewed_by_set(squares, tmp_path):
                for run in (tmp_path / "out" / "runs").iterdir())  # fmt: skip
 
 
+def test_a_skew_of_test_images_that_are_not_touched_is_refused(squares, tmp_path):
+    done = unskew("train", "--data", squares, "--validation", 0.2, "--test-skew", "step:0-1:0.5",
+                  "--out", tmp_path / "out")  # fmt: skip
+    assert done.returncode == 2
+    assert "--test-skew does nothing" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_diverged_run_exits_with_1_and_says_why(squares, tmp_path):
     done = unskew("train", "--data", squares, "--lr", "1e20", "--epochs", 20, "--batch-size", 40,
                   "--out", tmp_path)  # fmt: skip

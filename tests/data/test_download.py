@@ -231,6 +231,13 @@ def test_a_folder_half_unpacked_does_not_stand_in_the_way(server, tmp_path, left
     assert server.ranges == [None]
 
 
+def test_a_home_that_cannot_be_searched_does_not_stand_in_the_way(server, monkeypatch):
+    """Its name is too long here; one that may not be entered is an error of the same kind."""
+    monkeypatch.setenv("HOME", "/" + "h" * 300)
+    assert len(open_data("cifar10").train) == 5 * ROWS
+    assert server.ranges == [None]
+
+
 @pytest.mark.parametrize(
     "labels", [None, ["a"] * ROWS, [0.5] * ROWS, [[0], [1, 2]], [2**70] * ROWS]
 )

@@ -82,6 +82,18 @@ def test_a_folder_whose_name_is_no_utf8_is_written_out(tmp_path):
     assert "caf\\xe9" in write_ranking(across, tmp_path / "out").read_text("utf-8")
 
 
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_treatments_of_one_label_are_told_apart_by_name(tmp_path, language):
+    text = TEXT.replace("EPOCHS", "1").replace("PREFIX", "")
+    text = text.replace("REMEDIES", '"none", "focal"').replace("with {remedy}", "the same")
+    study = Study.from_toml(text, "same.toml")
+    folders = [write_study(tmp_path / name, study, data=(name, name * 2)) for name in "ab"]
+    across = rank_studies(folders)
+    labels = {name: label[language] for name, label in across.ranked.treatments.items()}
+    told = {"none": "the same (none)", "focal": "the same (focal)"}
+    assert labels == (told if language == "en" else {"none": "用 no remedy", "focal": "用 focal"})
+
+
 def test_a_study_that_was_copied_or_run_again_is_no_second_block(tmp_path):
     """Whatever the data are called: the same recipe, seed and images are the same run."""
     first = write(tmp_path / "a", ("photos", "aa"))

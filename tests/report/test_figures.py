@@ -51,6 +51,16 @@ def test_marks_at_the_ends_of_a_scale_are_drawn_whole():
         assert not any(line.get_clip_on() for line in marked)
 
 
+def test_a_label_that_begins_with_an_underscore_stands_in_the_legend():
+    arms = {
+        label: SimpleNamespace(evaluations=[SimpleNamespace(class_accuracy=(0.5, 0.2))])
+        for label in ("_mine", "yours")
+    }
+    (legend,) = class_accuracy(["a", "b"], arms, [9, 1], "accuracy").legends
+    shown = [text.get_text().lstrip("\N{ZERO WIDTH SPACE}") for text in legend.get_texts()]
+    assert shown == ["_mine", "yours"]
+
+
 def test_a_long_network_draws_equal_neighbours_once():
     layers = [layer("Conv2d 3×3", 16, 8, 8)] * 20 + [layer("Linear", 10)]
     assert stages(layers) == [("20 × Conv2d 3×3", (16, 8, 8)), ("Linear", (10,))]

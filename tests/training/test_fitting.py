@@ -3,7 +3,7 @@
 import pytest
 
 from unskew.errors import UserError
-from unskew.training.fitting import check_recipe
+from unskew.training.fitting import check_fits, check_recipe
 from unskew.training.recipe import Recipe
 
 DIVIDED = Recipe(remedy="mixup+weight_decay_by_layer")
@@ -22,3 +22,9 @@ def test_a_stages_own_weight_decay_is_enough():
     without = {"weight_balancing": {"classifier_decay": 0}}
     with pytest.raises(UserError, match="weight_decay is 0"):
         check_recipe(both.with_(remedy_options=without))
+
+
+def test_an_end_of_the_stems_training_needs_a_stem(splits):
+    check_fits(Recipe(model="whitened_cnn", stem_epochs=1, batch_size=20), splits)
+    with pytest.raises(UserError, match="stem_epochs only acts with a whitening layer"):
+        check_fits(Recipe(model="cnn", stem_epochs=1, batch_size=20), splits)

@@ -97,6 +97,7 @@ def test_run_id_is_readable_and_safe_as_a_folder_name():
         ({"schedule": "step", "milestones": [0, 3]}, "choose 1 or more"),
         ({"schedule": "step", "milestones": [-3]}, "milestones = .-3.: "),
         ({"drop": 0.5}, "drop only acts with schedule = 'step'"),
+        ({"momentum": 0.5, "optimizer": "adamw"}, "momentum only acts"),
         ({"nesterov": True, "momentum": 0}, "nesterov only acts"),
         ({"nesterov": True, "optimizer": "adamw"}, "nesterov only acts"),
         ({"filter_learning_rate": 0.1}, "filter_learning_rate only acts"),

@@ -126,6 +126,7 @@ def train(
     from unskew.cli.places import check_data, check_out
     from unskew.cli.progress import open_with_progress, run_with_progress
     from unskew.cli.tables import evaluation_table
+    from unskew.errors import UserError
     from unskew.kernels.memory import keep_freed_memory
     from unskew.training.device import check_device
     from unskew.training.fitting import check_fits, check_recipe
@@ -136,6 +137,11 @@ def train(
     written = out or Path("unskew-train")
     check_device(device)
     check_recipe(wanted)
+    if wanted.test_skew and wanted.validation:
+        raise UserError(
+            "with --validation the run is judged on held-out training images and the test images "
+            "are not touched, so --test-skew does nothing: leave one of them out"
+        )
     check_data(wanted.data)
     check_out(written, wanted.data)
     splits = open_with_progress(wanted.data, strict=strict, image_size=image_size)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from unskew.report.page import Page
 from unskew.study.results import ArmResults, StudyResults
+from unskew.study.text import told_apart
 
 
 @dataclass
@@ -21,9 +22,8 @@ class Context(Page):
 
     def label(self, arm: str) -> str:
         """An arm's label in the report's language; with its name where two have one label."""
-        labels = {name: self.text(found.arm.label) for name, found in self.results.arms.items()}
-        label = labels[arm]
-        return label if list(labels.values()).count(label) == 1 else f"{label} ({arm})"
+        labels = told_apart({name: found.arm.label for name, found in self.results.arms.items()})
+        return self.text(labels[arm])
 
     def model(self, name: str) -> str:
         """What the study calls a network in texts for readers."""

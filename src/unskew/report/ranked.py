@@ -10,7 +10,7 @@ from unskew.evaluation.ranks import Ranks, rank
 from unskew.report.compared import LOWER_IS_BETTER, finished, of_unlike_classes
 from unskew.study.parts import RankedBlock, Ranking
 from unskew.study.results import ArmResults, StudyResults
-from unskew.study.text import Text, fill
+from unskew.study.text import Text, fill, told_apart
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def rank_places(
 
     Parameters
     ----------
-    treatments: labels by name.
+    treatments: labels by name; two that are equal are told apart by their names.
     """
     by_place = [place.treatments() for place in places]
     arms = {name: [found[name] for found in by_place] for name in treatments}
@@ -138,7 +138,7 @@ def rank_places(
     return Ranked(
         title=title,
         metric=metric,
-        treatments=treatments,
+        treatments=told_apart(treatments),
         blocks=[places[k].label for k in begun],
         figures=figures,
         left_out=[name for name in treatments if name not in figures],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator
@@ -24,6 +25,18 @@ def fill(template: str, values: dict[str, Any]) -> str:
         shown = short_number(value) if isinstance(value, int | float) else str(value)
         template = template.replace("{" + field + "}", shown)
     return template
+
+
+def told_apart(labels: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
+    """Texts by name, with the name in brackets where two have one text in some language."""
+    count = Counter(item for label in labels.values() for item in label.items())
+    return {
+        name: {
+            language: text if count[language, text] == 1 else f"{text} ({name})"
+            for language, text in label.items()
+        }
+        for name, label in labels.items()
+    }
 
 
 def short_number(value: float) -> str:

@@ -7,6 +7,7 @@ import torch
 from unskew.data.imageset import Splits
 from unskew.errors import UserError
 from unskew.models.registry import build, network_class
+from unskew.models.whitening import whitening_of
 from unskew.remedies.base import Remedy
 from unskew.remedies.registry import make_remedy
 from unskew.training.optimisation import check_optimizer
@@ -48,7 +49,7 @@ def check_fits(recipe: Recipe, splits: Splits) -> None:
     Raises
     ------
     UserError: as `check_recipe`; or the skew, the batch size, the network, its optimiser or the
-        remedy does not fit.
+        remedy does not fit, or stem_epochs is given where no layer whitens.
     """
     remedy = check_recipe(recipe)
     shown = select(recipe, splits, remedy.held_out)
@@ -56,4 +57,9 @@ def check_fits(recipe: Recipe, splits: Splits) -> None:
     with torch.device("meta"):  # shapes only: no weights are made and no random number is drawn
         network = build(recipe.model, train.num_classes, train.image_shape[0], recipe.model_options)
     check_optimizer(recipe, network)
+    if recipe.stem_epochs is not None and whitening_of(network) is None:
+        raise UserError(
+            f"stem_epochs only acts with a whitening layer, and model {recipe.model!r} has none: "
+            "leave it out"
+        )
     remedy.check(shown.facts(recipe, network.num_features))

@@ -140,6 +140,8 @@ class Recipe(BaseModel):
             raise ValueError(
                 f"schedule = {self.schedule!r} rises by itself: leave warmup_epochs out"
             )
+        if self._differs("momentum") and self.optimizer == "adamw":
+            raise ValueError("momentum only acts with optimizer = 'sgd' or 'muon'")
         if self.nesterov and (self.optimizer == "adamw" or self.momentum == 0):
             raise ValueError(
                 "nesterov only acts with optimizer = 'sgd' or 'muon' and a momentum above 0"

@@ -104,14 +104,19 @@ def execute(
 
     Raises
     ------
-    UserError: the recipe does not fit the data, the folder holds another run or cannot be written,
-        or the twin's holds a run that is not the recipe's twin.
+    UserError: the recipe does not fit the data or was made for others, the folder holds another
+        run or cannot be written, or the twin's holds a run that is not the recipe's twin.
     """
     done = load_outcome(folder)
     if done is not None:
         check_same(done.run_id, recipe, folder)
         listen(RunEnded(done.run_id, done.outcome, done.message))
         return done
+    if recipe.fingerprint and recipe.fingerprint != splits.fingerprint:
+        raise UserError(
+            f"the run {recipe.run_id!r} is of other images than those of {splits.name!r}: open the "
+            "data that its recipe names, or give the recipe their fingerprint"
+        )
     if threads is not None:
         torch.set_num_threads(threads)
     trained = None if twin is None else load_outcome(twin)

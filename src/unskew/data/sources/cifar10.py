@@ -60,12 +60,16 @@ def find(
 
 def _is_whole(path: Path) -> bool:
     """Whether an archive is there, or a folder with all its batches: what is half unpacked or
-    bears only the name must not stand in the way of what is whole elsewhere.
+    bears only the name must not stand in the way of what is whole elsewhere, nor a folder that
+    may not be searched.
     """
-    if path.name in ARCHIVES:
-        return path.is_file()
     suffix = ".bin" if path.name == BINARY_FOLDER else ""
-    return all((path / (name + suffix)).is_file() for name in [*BATCHES, "test_batch"])
+    names = [name + suffix for name in [*BATCHES, "test_batch"]]
+    files = [path] if path.name in ARCHIVES else [path / name for name in names]
+    try:
+        return all(file.is_file() for file in files)
+    except OSError:
+        return False
 
 
 def is_official(path: Path) -> bool:

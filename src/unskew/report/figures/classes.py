@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from unskew.evaluation.significance import Interval
-from unskew.report.figures.style import INK, colour, new_figure, wrapped
+from unskew.report.figures.style import INK, colour, entry, new_figure, wrapped
 from unskew.study.results import ArmResults
 
 
@@ -35,7 +35,7 @@ def class_accuracy(
         ax.hlines(rows + offset, *ends, color=colour(index), linewidth=1)
         shape = "osDv"[index % 4]
         ax.plot(
-            mean, rows + offset, shape, color=colour(index), markersize=4.5, label=label,
+            mean, rows + offset, shape, color=colour(index), markersize=4.5, label=entry(label),
             clip_on=False,
         )  # fmt: skip
     names = [f"{name} ({count:,})" for name, count in zip(class_names, counts, strict=True)]

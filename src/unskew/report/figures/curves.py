@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from unskew.report.figures.style import colour, new_figure
+from unskew.report.figures.style import colour, entry, new_figure
 from unskew.study.results import ArmResults
 
 POINTS = 100
@@ -58,7 +58,7 @@ def _line(
 ) -> None:
     mean = values.mean(axis=0)
     marker = "o" if len(along) <= 20 else None
-    ax.plot(along, mean, label=label, color=tint, marker=marker, markersize=3.5)
+    ax.plot(along, mean, label=entry(label), color=tint, marker=marker, markersize=3.5)
     if len(values) > 1:
         spread = values.std(axis=0, ddof=1)
         ax.fill_between(along, mean - spread, mean + spread, color=tint, alpha=0.18, linewidth=0)

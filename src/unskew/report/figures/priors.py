@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from unskew.evaluation.priors import tilted_prior
-from unskew.report.figures.style import colour, new_figure
+from unskew.report.figures.style import colour, entry, new_figure
 from unskew.study.results import ArmResults
 
 STEPS = 41
@@ -31,7 +31,7 @@ def accuracy_by_prior(arms: dict[str, ArmResults], names: list[str], axis: str) 
             ]
         )
         mean, tint = values.mean(axis=0), colour(index)
-        ax.plot(powers, mean, color=tint, label=label)
+        ax.plot(powers, mean, color=tint, label=entry(label))
         if len(values) > 1:
             spread = values.std(axis=0, ddof=1)
             ax.fill_between(

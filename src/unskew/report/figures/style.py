@@ -70,6 +70,11 @@ def wrapped(label: str, width: int = 36) -> str:
     return lines.replace("\N{NO-BREAK SPACE}", " ")
 
 
+def entry(label: str) -> str:
+    """A label as a legend takes it: Matplotlib leaves out what begins with an underscore."""
+    return f"\N{ZERO WIDTH SPACE}{label}" if label.startswith("_") else label
+
+
 def colour(index: int) -> str:
     """The palette's colour for the n-th of some things; it starts again when it runs out."""
     return PALETTE[index % len(PALETTE)]

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from unskew.evaluation.significance import Interval
 from unskew.report.figures.panels import panel_grid
-from unskew.report.figures.style import colour, wrapped
+from unskew.report.figures.style import colour, entry, wrapped
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def _draw(ax: Axes, panel: Panel) -> None:
         known = [(k + shift, i) for k, i in enumerate(intervals) if i is not None]
         ax.plot(
             [place for place, _ in known], [i.mean for _, i in known], "os"[index % 2],
-            color=colour(index), markersize=5, label=label, linestyle="-", linewidth=1.1,
+            color=colour(index), markersize=5, label=entry(label), linestyle="-", linewidth=1.1,
         )  # fmt: skip
         for place, interval in known:
             if interval.low is not None and interval.high is not None:
