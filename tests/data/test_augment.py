@@ -102,6 +102,18 @@ def test_batches_are_mirrored_and_shifted_as_the_tensor_code_does_it(batches):
     assert batches.images(chosen[:0]).shape == (0, 3, 16, 16)
 
 
+def test_numbers_of_another_width_mean_the_same(batches):
+    """A kernel would read NumPy's 64-bit floats, and positions of 32 bits, as something else."""
+    view = View(make_images(40, 4, 0), np.arange(0, 40, 2, dtype=np.int32))
+    mean, std = channel_statistics(view)
+    other = Batches(view, mean.astype(np.float64), std.astype(np.float64))
+    chosen, flips = torch.arange(20), torch.arange(20) % 3 == 0
+    shifts = torch.from_numpy(draw_crops(0, 0, 20))
+    found = other.images(chosen.int(), flips.to(torch.uint8), shifts.int())
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(found, batches.images(chosen, flips, shifts))
+
+
 def test_the_kernel_and_the_tensor_code_agree_bit_for_bit(monkeypatch):
     view = whole(make_images(40, 4, 1))
     batches = Batches(view, *channel_statistics(view))

@@ -43,7 +43,8 @@ def test_a_study_in_cohorts_agrees_with_one_run_by_run(finished, tiny, tmp_path,
 
 
 def test_killed_between_epochs_a_cohort_goes_on(tiny, tmp_path, data, monkeypatch):
-    recipes = [run.recipe.with_(max_steps=None) for run in join(plan(tiny, 2, "ab"), 64)]
+    planned = plan(tiny, 2, data.fingerprint)
+    recipes = [run.recipe.with_(max_steps=None) for run in join(planned, 64)]
     jobs = [Job(recipe, tmp_path / recipe.run_id) for recipe in recipes]
     whole = [Job(recipe, tmp_path / "whole" / recipe.run_id) for recipe in recipes]
     predict, calls = Replicas._predict, []

@@ -416,6 +416,34 @@ def test_runs_of_a_worker_that_dies_are_not_done_until_they_fail(pool):
     assert (progress.done, progress.total) == (1, total)
 
 
+def test_runs_whose_process_dies_train_alone_before_they_fail(pool):
+    """One of them may be at fault, and the others need not fail with it."""
+    pool, progress, _ = pool
+    pool._replicas = 64
+    (worker,) = pool._workers
+    runs = list(worker.runs.values())
+
+    def dies():
+        for run in worker.runs.values():
+            if run in progress.waiting:
+                progress.begin(run)
+        pool._workers = [worker]
+        pool._replace(worker)
+
+    dies()
+    assert len(pool._next()) > 1
+    worker.runs = {run.recipe.run_id: run for run in runs}
+    dies()
+    assert not pool.failures
+    assert len(progress.waiting) == len(runs)
+    (alone,) = pool._next()
+    worker.runs = {alone.recipe.run_id: alone}
+    dies()
+    assert pool.failures == {alone.recipe.run_id: "its process ended 3 times (code -9)"}
+    assert len(progress.waiting) == len(runs) - 1
+    assert len(pool._next()) == 1
+
+
 def test_a_row_is_read_once(finished, tiny, data, tmp_path, monkeypatch):
     out = shutil.copytree(finished, tmp_path / "out")
     store, runs = Store(out, tiny, data.fingerprint), plan(tiny, tiny.seeds, data.fingerprint)

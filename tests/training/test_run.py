@@ -102,9 +102,10 @@ def test_a_checkpoint_that_does_not_say_whose_it_is_is_gone_on_from(splits, tmp_
         assert (tmp_path / "run" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
 
-def test_a_run_is_not_trained_on_other_images_than_it_says(splits, tmp_path):
+@either
+def test_a_run_is_not_trained_on_other_images_than_it_says(splits, tmp_path, run):
     with pytest.raises(UserError, match="is of other images than those of"):
-        execute(RECIPE.with_(fingerprint="0" * 16), splits, tmp_path / "run")
+        run(RECIPE.with_(fingerprint="0" * 16), splits, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 

@@ -70,15 +70,16 @@ class Batches:
         self._readahead: Readahead | None
         if self.device.type == "cpu":
             self._pixels = _as_tensor(view.images.images)
-            self._positions = torch.from_numpy(view.positions)
+            self._positions = torch.from_numpy(view.positions).long()
             self._readahead = Readahead(view.images.images)
         else:
             self._pixels = resident(view.images.images, self.device)
-            self._positions = torch.from_numpy(view.positions).to(device)
+            self._positions = torch.from_numpy(view.positions).long().to(device)
             self._readahead = None
         self.labels = torch.from_numpy(view.labels).to(device)
-        self._mean = torch.from_numpy(mean).to(device)
-        self._scale = torch.from_numpy(1 / std).to(device)
+        # Kernels read memory as what it ought to hold; NumPy's own floats have 64 bits.
+        self._mean = torch.from_numpy(mean).float().to(device)
+        self._scale = torch.from_numpy(1 / std).float().to(device)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -94,9 +95,12 @@ class Batches:
         Parameters
         ----------
         flips: bool (B,), mirrored where set; None: none is.
-        shifts: int64 (B, 2) as `augment.pad_and_crop` takes them; None: none is shifted.
+        shifts: int64 (B, 2) as `augment.pad_and_crop` takes them; None: none is shifted. Other
+            dtypes are converted, here and in the constructor.
         """
         rows = self._positions[indices]
+        flips = None if flips is None else flips.bool()
+        shifts = None if shifts is None else shifts.long()
         if can_batch(self._pixels):
             return batch(self._pixels, rows, flips, shifts, PADDING, self._mean, self._scale)
         pixels = self._pixels[rows].float()

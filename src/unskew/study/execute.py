@@ -218,7 +218,7 @@ class _Pool:
 
     def _next(self) -> list[PlannedRun]:
         """The first waiting run whose twin is over, or has failed and cannot be waited for, and
-        those that can train together with it.
+        those that can train together with it; one alone whose process has ended too often.
         """
         at_hand = [run for worker in self._workers for run in worker.runs.values()]
         pending = {
@@ -228,7 +228,8 @@ class _Pool:
             run for run in self._progress.waiting
             if run.twin is None or run.twin.digest not in pending
         ]  # fmt: skip
-        return join(ready, self._replicas)
+        failing = [run for run in ready if self._attempts.get(run.recipe.run_id, 0) >= ATTEMPTS]
+        return failing[:1] or join(ready, self._replicas)
 
     def collect(self) -> bool:
         """Take in what workers tell, for at most a tick; True if a run is over."""
@@ -290,7 +291,8 @@ class _Pool:
         self._workers[self._workers.index(worker)] = self._start()
         for name, run in worker.runs.items():
             self._attempts[name] = self._attempts.get(name, 0) + 1
-            if self._attempts[name] < ATTEMPTS:
+            # Of several that trained together one may be at fault: each gets an attempt alone.
+            if self._attempts[name] < ATTEMPTS or len(worker.runs) > 1:
                 self._progress.leave(run)
                 self._progress.waiting.insert(0, run)
             else:

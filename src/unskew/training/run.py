@@ -112,11 +112,6 @@ def execute(
         check_same(done.run_id, recipe, folder)
         listen(RunEnded(done.run_id, done.outcome, done.message))
         return done
-    if recipe.fingerprint and recipe.fingerprint != splits.fingerprint:
-        raise UserError(
-            f"the run {recipe.run_id!r} is of other images than those of {splits.name!r}: open the "
-            "data that its recipe names, or give the recipe their fingerprint"
-        )
     if threads is not None:
         torch.set_num_threads(threads)
     trained = None if twin is None else load_outcome(twin)
@@ -183,9 +178,14 @@ def open_run(recipe: Recipe, splits: Splits, folder: Path, device: str) -> OpenR
 
     Raises
     ------
-    UserError: the recipe does not fit the data, the checkpoint is damaged or another run's, or the
-        folder cannot be written.
+    UserError: the recipe does not fit the data or was made for others, the checkpoint is damaged
+        or another run's, or the folder cannot be written.
     """
+    if recipe.fingerprint and recipe.fingerprint != splits.fingerprint:
+        raise UserError(
+            f"the run {recipe.run_id!r} is of other images than those of {splits.name!r}: open the "
+            "data that its recipe names, or give the recipe their fingerprint"
+        )
     run = OpenRun(Trainer(recipe, splits, device), splits, folder, datetime.now(UTC))
     saved = load_state(run.checkpoint) if run.checkpoint.exists() else None
     if saved is not None and "run" in saved[1]:  # older versions did not write whose it is
