@@ -9,6 +9,13 @@ from unskew.data.scratch import ScratchImages, select
 IMAGES = np.random.default_rng(0).integers(0, 256, (50, 4, 6, 3), dtype=np.uint8)
 
 
+@pytest.fixture(params=["in memory", "on disk", "on disk after a while"], autouse=True)
+def room(request, monkeypatch):
+    """A pile that stays in memory, one that goes to disk at once, and one after the first image."""
+    most = {"in memory": 1 << 20, "on disk": 0, "on disk after a while": IMAGES[0].nbytes}
+    monkeypatch.setattr("unskew.data.scratch.IN_MEMORY", most[request.param])
+
+
 def test_images_come_back_in_order(tmp_path):
     pile = ScratchImages(tmp_path)
     for image in IMAGES[:20]:
@@ -16,6 +23,7 @@ def test_images_come_back_in_order(tmp_path):
     pile.add(IMAGES[20:])
     assert len(pile) == 50
     assert np.array_equal(pile.array(), IMAGES)
+    assert not pile.array().flags.writeable
 
 
 def test_the_arrays_outlive_the_pile_and_leave_nothing_behind(tmp_path):
@@ -41,7 +49,7 @@ def test_selecting_goes_chunk_by_chunk(tmp_path, monkeypatch):
 
 def test_a_full_disk_is_an_os_error(tmp_path):
     pile = ScratchImages(tmp_path)
-    pile._file.close()
-    pile._file = Path("/dev/full").open("wb", buffering=0)  # noqa: SIM115
+    pile._pile.close()
+    pile._pile = Path("/dev/full").open("wb", buffering=0)  # noqa: SIM115
     with pytest.raises(OSError, match="No space"):
         pile.add(IMAGES)

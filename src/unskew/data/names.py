@@ -12,4 +12,6 @@ def readable(name: str) -> str:
     Bytes that are no UTF-8, which Linux allows, are written out (`caf\\xe9`), and letters with
     accents, which macOS takes apart, are put together.
     """
+    if name.isascii():
+        return name
     return unicodedata.normalize("NFC", os.fsencode(name).decode(errors="backslashreplace"))

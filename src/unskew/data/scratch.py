@@ -1,18 +1,24 @@
-"""Images on their way to the cache, kept on disk so that a set may be larger than memory."""
+"""Images on their way to the cache, on disk if they are many: a set may be larger than memory."""
 
 from __future__ import annotations
 
+import io
 import tempfile
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from unskew.data.chunks import chunks
 
+IN_MEMORY = 256 << 20
+"""Bytes of a pile that are not worth a file."""
+
 
 class ScratchImages:
-    """A growing pile of equally large images in a file without a name.
+    """A growing pile of equally large images: in memory, and in a file without a name once it is
+    large.
 
     The file goes when the last array over it does, however the process ends.
 
@@ -22,7 +28,8 @@ class ScratchImages:
     """
 
     def __init__(self, folder: Path | None = None) -> None:
-        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - open as long as the pile
+        self._folder = folder
+        self._pile: io.BytesIO | IO[bytes] = io.BytesIO()
         self._shape: tuple[int, ...] = ()
         self._count = 0
 
@@ -38,13 +45,20 @@ class ScratchImages:
         """
         several = images if images.ndim == 4 else images[None]
         self._shape = several.shape[1:]
-        self._file.write(np.ascontiguousarray(several).data)
+        held = self._pile
+        if isinstance(held, io.BytesIO) and held.tell() + several.nbytes > IN_MEMORY:
+            self._pile = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115 - open as long
+            self._pile.write(held.getbuffer())
+        self._pile.write(np.ascontiguousarray(several).data)
         self._count += len(several)
 
     def array(self) -> NDArray[np.uint8]:
-        """All of them, uint8 (N, H, W, C), mapped from the file."""
-        self._file.flush()
-        return np.memmap(self._file, np.uint8, "r", shape=(self._count, *self._shape))
+        """All of them, uint8 (N, H, W, C), read-only; nothing can be added afterwards."""
+        shape = (self._count, *self._shape)
+        if isinstance(self._pile, io.BytesIO):
+            return np.frombuffer(self._pile.getbuffer().toreadonly(), np.uint8).reshape(shape)
+        self._pile.flush()
+        return np.memmap(self._pile, np.uint8, "r", shape=shape)
 
 
 def select(

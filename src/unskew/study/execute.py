@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,6 +12,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
+from unskew.data.cores import cores
 from unskew.data.imageset import Splits
 from unskew.errors import UserError
 from unskew.study.cohorts import join
@@ -89,7 +89,7 @@ def execute_study(
     train = partial(
         _train_all, store=store,
         data=Data(study.data, strict, image_size, splits.fingerprint),
-        workers=workers or (_cores() if device == "cpu" else 1),
+        workers=workers or (cores() if device == "cpu" else 1),
         replicas=replicas or (1 if device == "cpu" else REPLICAS), device=device, listen=listen,
     )  # fmt: skip
     failures = train(runs, write=lambda: store.write_tables(runs, splits.name))
@@ -129,12 +129,6 @@ def _make_shortlists(
             shortlists[stage.name] = shortlist
     save_shortlists(out, shortlists)
     return shortlists, failures
-
-
-def _cores() -> int:
-    """Those that this process may use, where the system tells."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 def _train_all(

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
-from os import cpu_count
 
 import numpy as np
 from numpy.typing import NDArray
 
+from unskew.data.cores import cores
 from unskew.data.decode import NotAnImage, decode_into
 from unskew.data.sources.member import Member
 
@@ -36,11 +36,14 @@ class Decoded:
 
 def decoded(found: Iterator[Member], size: int) -> Iterator[Decoded]:
     """The files in their order, some together, decoded on all cores."""
-    with ThreadPoolExecutor(cpu_count()) as pool:
+    count = cores()
+    with ThreadPoolExecutor(count) as pool:
+        # One core is used up by one thread, and going to and fro between two takes time of it.
+        work = map if count == 1 else pool.map
         while block := _block(found, BLOCK):
             # A task each file would cost about as much as decoding it.
             parts = [block[begin : begin + TASK] for begin in range(0, len(block), TASK)]
-            yield from pool.map(lambda part: _decode(part, size), parts)
+            yield from work(lambda part: _decode(part, size), parts)
 
 
 def _block(found: Iterator[Member], count: int) -> list[Member]:

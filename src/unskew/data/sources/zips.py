@@ -22,6 +22,7 @@ SLACK = 64
 def of_zip(path: Path, told: Callable[[int, int], None]) -> Iterator[Member]:
     """All files of a zip, hidden ones left out; raises what `zipfile` raises of damage."""
     with zipfile.ZipFile(path) as archive, path.open("rb") as raw:
+        size = os.fstat(raw.fileno()).st_size
         entries = [entry for entry in archive.infolist() if not entry.is_dir()]
         for done, entry in enumerate(entries, 1):
             parts = plain(entry.filename)
@@ -33,24 +34,24 @@ def of_zip(path: Path, told: Callable[[int, int], None]) -> Iterator[Member]:
                 yield Member(parts, None, "a link")
                 continue
             large = entry.file_size > MAX_FILE
-            yield Member(parts, None if large else _content(archive, entry, raw.fileno()))
+            yield Member(parts, None if large else _content(archive, entry, raw.fileno(), size))
             told(done, len(entries))
 
 
-def _content(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, file: int) -> bytes:
+def _content(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, file: int, size: int) -> bytes:
     """A member's bytes. `archive.read` takes longer than decoding a small photo does, so members
     that are stored or deflated, as all but a few are, are read without it, as APPNOTE.TXT 4.3.7
     lays them out, and checked as it would.
 
     Parameters
     ----------
-    file: descriptor of the archive's file.
+    file, size: descriptor and bytes of the archive's file.
 
     Raises
     ------
     zipfile.BadZipFile, zlib.error: the member is damaged.
     """
-    if entry.compress_size > os.fstat(file).st_size:
+    if entry.compress_size > size:
         raise zipfile.BadZipFile(f"{entry.filename} is said to be larger than the archive")
     known = entry.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
     if not known or not hasattr(os, "pread"):
