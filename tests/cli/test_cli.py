@@ -98,7 +98,7 @@ def test_balance_auto_runs_the_plain_baseline_beside_what_it_picks(squares, tmp_
     assert [run["remedy"] for run in json.loads(done.stdout)] == ["none", "balanced_softmax"]
     even = unskew(*arguments)
     assert "nearly even" in even.stderr
-    assert json.loads(even.stdout)["remedy"] == "none"
+    assert [run["remedy"] for run in json.loads(even.stdout)] == ["none"]
     smoothed = unskew(*arguments, "--skew", "step:0:0.1", "--set", "label_smoothing=0.2")
     assert smoothed.returncode == 0
     assert "label_smoothing, 0.2 in the recipe, is 0 in both runs" in smoothed.stderr

@@ -105,7 +105,10 @@ def train(
     ] = None,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     out: Annotated[Path | None, typer.Option(help="Folder to write; unskew-train if none.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the evaluation as JSON.")] = False,
+    as_json: Annotated[
+        bool,
+        typer.Option("--json", help="Print the run as JSON; with --balance auto a list of runs."),
+    ] = False,
 ) -> None:
     """Train one network and write its folder: recipe, history, weights, evaluation.
 
@@ -169,7 +172,8 @@ def train(
                 remark(outcome.message)
             remark(f"written to {folder}")
     if as_json:
-        print_json(told[0] if len(told) == 1 else told)
+        # A list whatever was picked, so that a script need not ask which of two shapes it got.
+        print_json(told if balance is Balance.auto else told[0])
     if any(run["evaluation"] is None for run in told):
         raise typer.Exit(1)
 
