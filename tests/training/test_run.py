@@ -156,6 +156,16 @@ def test_steps_that_end_with_a_stage_leave_a_state_that_can_be_gone_on_from(spli
     assert again.state.history == trainer.state.history
 
 
+@pytest.mark.parametrize(
+    ("steps", "said"), [(35, "max_steps = 35 ended it before stage"), (38, "")]
+)
+def test_a_remedy_that_did_not_come_to_its_second_stage_is_told(splits, tmp_path, steps, said):
+    recipe = Recipe(epochs=10, batch_size=60, remedy="crt", max_steps=steps)
+    message = execute(recipe, splits, tmp_path / "run").message
+    assert message.startswith(said)
+    assert bool(message) == bool(said)
+
+
 def test_weights_are_written_as_they_are(splits, tmp_path):
     execute(RECIPE, splits, tmp_path / "run")
     weights = load_file(tmp_path / "run" / "model.safetensors")

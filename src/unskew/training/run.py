@@ -47,7 +47,8 @@ class RunOutcome:
     ----------
     run_id: name of the folder, from the recipe.
     outcome: "finished", or "diverged", which leaves no weights and no evaluation.
-    message: why it diverged, or what an adjustment of the logits did; often empty.
+    message: why it diverged, or which stages `max_steps` has kept from beginning and what an
+        adjustment of the logits did; often empty.
     train_seconds: wall time of all training steps, evaluation not included; of a run that was
         trained with others its share.
     images_per_second: training images over that time.
@@ -302,7 +303,18 @@ def _judge(trainer: Trainer, splits: Splits, folder: Path) -> str:
     save_tensors(network.state_dict(), folder / "model.safetensors")
     save_tensors(tensors, folder / "logits.safetensors")
     write_whole(folder / "evaluation.json", evaluation.to_json())
-    return "" if adjustment is None else adjustment.note
+    notes = [_cut_short(trainer), "" if adjustment is None else adjustment.note]
+    return "; ".join(filter(None, notes))
+
+
+def _cut_short(trainer: Trainer) -> str:
+    """Which stages of a remedy the run has not come to, since `max_steps` ended it."""
+    limit = trainer.recipe.max_steps
+    begun = {epoch.stage for epoch in trainer.state.history.epochs}
+    left = [stage.name for stage in trainer.stages if stage.name not in begun]
+    if limit is None or not left:
+        return ""
+    return f"max_steps = {limit} ended it before stage {left[0]!r} of {trainer.recipe.remedy}"
 
 
 def _outcome(trainer: Trainer, outcome: str, message: str, started: datetime) -> RunOutcome:
