@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from unskew.errors import UserError
 from unskew.remedies.base import Facts
 
 
@@ -27,10 +28,20 @@ def weights_of_mean_one(weights: NDArray[np.float64], facts: Facts) -> Tensor:
 
     Classes without images weigh 0: no example ever asks for their weight, and they shall not
     shift the others' scale.
+
+    Raises
+    ------
+    UserError: all would weigh nothing, or one more than a number holds.
     """
     present = facts.counts > 0
     scaled = np.where(present, weights, 0.0)
-    return torch.from_numpy(scaled / scaled.sum() * present.sum()).float()
+    total = scaled.sum()
+    if not 0 < total < math.inf:
+        raise UserError(
+            "the remedy's options weigh classes by more or less than a number can hold: choose "
+            "smaller ones"
+        )
+    return torch.from_numpy(scaled / total * present.sum()).float()
 
 
 def begun(start: float, facts: Facts, epoch: int) -> bool:

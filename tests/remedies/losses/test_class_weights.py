@@ -12,6 +12,7 @@ from tests.remedies.losses.cases import examined, problems
 from tests.remedies.scene import FACTS, make_batch, make_facts
 from unskew.errors import UserError
 from unskew.remedies.base import Remedy
+from unskew.remedies.counts import weights_of_mean_one
 from unskew.remedies.criterion import Criterion
 from unskew.remedies.losses.effective_number import inverse_effective_number
 from unskew.remedies.registry import make_remedy
@@ -141,3 +142,10 @@ def test_a_huge_gamma_leaves_the_smallest_classes_and_no_nan():
     assert weights("cost_sensitive", [5000, 5000], gamma=100.0).tolist() == [1, 1]
     found = weights("cost_sensitive", [5000, 50, 0], gamma=400.0)
     np.testing.assert_allclose(found[:2], [0, 2], atol=1e-6)
+
+
+@pytest.mark.parametrize("by", [0.0, np.inf, np.nan])
+def test_weights_that_no_number_holds_are_an_error_and_no_nan(by):
+    facts = make_facts([50, 5, 0])
+    with pytest.raises(UserError, match="choose smaller ones"):
+        weights_of_mean_one(np.array([by, by, 1.0]), facts)
