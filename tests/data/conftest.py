@@ -1,6 +1,8 @@
 """Class-folder archives made on the spot."""
 
+import errno
 import io
+import os
 import tarfile
 import zipfile
 from pathlib import Path
@@ -56,3 +58,16 @@ def write_zip(path: Path, files: dict[str, bytes]) -> Path:
         for name, data in files.items():
             archive.writestr(name, data)
     return path
+
+
+@pytest.fixture
+def never_named(monkeypatch):
+    """A disk that knows only files with names, such as a network's."""
+    opened, asked = os.open, getattr(os, "O_TMPFILE", 0)
+
+    def refusing(path, flags, *others, **named):
+        if asked and flags & asked == asked:
+            raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+        return opened(path, flags, *others, **named)
+
+    monkeypatch.setattr(os, "open", refusing)

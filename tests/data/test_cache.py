@@ -1,5 +1,8 @@
 """Whatever has happened to the cache, it is said, and `unskew data clear` mends it."""
 
+import os
+
+import numpy as np
 import pytest
 from filelock import FileLock
 
@@ -80,3 +83,25 @@ def next_build(folder, tmp_path):
     """Where the folder's images are cached, once they are."""
     open_data(str(folder))
     return next((tmp_path / "cache").rglob("meta.json")).parent
+
+
+@pytest.mark.skipif(not hasattr(os, "O_TMPFILE"), reason="this system names no file afterwards")
+def test_what_was_decoded_is_not_written_again(folder, monkeypatch):
+    written = []
+    monkeypatch.setattr(np, "save", lambda path, array: written.append(path.name))
+    with pytest.raises(UserError, match="damaged"):  # the labels, which nothing has written
+        open_data(str(folder))
+    assert written == ["train-labels.npy", "test-labels.npy"]
+
+
+def test_where_files_cannot_be_named_afterwards_the_cache_is_the_same(folder, tmp_path, request):
+    named = open_data(str(folder), cache=tmp_path / "named")
+    request.getfixturevalue("never_named")
+    copied = open_data(str(folder), cache=tmp_path / "copied")
+    assert copied.fingerprint == named.fingerprint
+    assert np.array_equal(copied.test.images, named.test.images)
+    one, other = (
+        sorted((path.name, path.read_bytes()) for path in (tmp_path / where).rglob("*.npy"))
+        for where in ("named", "copied")
+    )
+    assert one == other

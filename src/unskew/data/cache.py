@@ -18,6 +18,7 @@ from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from unskew.data.imageset import ImageSet, Splits
+from unskew.data.scratch import keep
 from unskew.errors import UserError
 
 VERSION = 4
@@ -116,6 +117,8 @@ def _write(
 
 
 def _save(path: Path, array: NDArray[np.generic]) -> None:
+    if keep(array, path):
+        return
     try:
         np.save(path, array)
     except OSError as error:
