@@ -9,7 +9,7 @@ from unskew.report.compose import compose
 from unskew.report.document import Bullets, Paragraph, Table
 from unskew.report.figures.style import styled
 from unskew.report.sections.second_stage import confirm, second_stage_section
-from unskew.study.plan import FIRST_FRESH_SEED
+from unskew.study.parts import FIRST_FRESH_SEED
 from unskew.study.spec import Study
 
 TEXT = """

@@ -10,7 +10,8 @@ from safetensors.numpy import load_file, save_file
 
 from unskew.errors import UserError
 from unskew.study.execute import execute_study
-from unskew.study.plan import FIRST_FRESH_SEED, plan, plan_second_stage
+from unskew.study.parts import FIRST_FRESH_SEED
+from unskew.study.plan import plan, plan_second_stage
 from unskew.study.results import load_results
 from unskew.study.shortlist import evaluate_half, load_shortlists, make_shortlist
 from unskew.study.spec import Study
@@ -241,12 +242,21 @@ def test_a_twin_goes_first_in_every_plan(study):
             "drop subset_per_seed, test_skew",
         ),
         ('baseline = "none"', 'baseline = "nun"', "second stage 'best' names 'nun'"),
+        ("seeds = 2\n[recipe]", "seeds = 1_001\n[recipe]", "ask for 1,000 at most"),
     ],
 )
 def test_faults_in_a_second_stage_are_named(old, new, words):
     assert old in TEXT
     with pytest.raises(UserError, match=words):
         Study.from_toml(TEXT.replace(old, new), "stages.toml")
+
+
+def test_a_thousand_seeds_leave_a_second_stage_its_own():
+    study = Study.from_toml(TEXT, "stages.toml")
+    assert study.override(seeds=1_000).seeds == 1_000
+    with pytest.raises(UserError, match="would not be fresh"):
+        study.override(seeds=1_001)
+    assert study.override(seeds=1_001, fresh_seeds=0).seeds == 1_001
 
 
 def test_two_second_stages_do_not_share_a_name():

@@ -9,7 +9,7 @@ from typing import TypeVar
 from unskew.errors import UserError
 from unskew.study.metrics import check_figures
 from unskew.study.outline import Outline, matches
-from unskew.study.parts import Arm, Claim, Comparison, Grid, Interaction, Ranking
+from unskew.study.parts import FIRST_FRESH_SEED, Arm, Claim, Comparison, Grid, Interaction, Ranking
 from unskew.training.recipe import Recipe
 
 Item = TypeVar("Item")
@@ -147,6 +147,11 @@ def _check_confirmations(study: Outline, arms: dict[str, Arm]) -> None:
         raise UserError(
             "each seed would draw its own test images, and some that choose an arm would judge "
             "it in the second stage: drop subset_per_seed, test_skew or the second stage"
+        )
+    if study.confirmations and study.seeds > FIRST_FRESH_SEED:
+        raise UserError(
+            f"with {study.seeds:,} seeds the second stage's would not be fresh: ask for "
+            f"{FIRST_FRESH_SEED:,} at most, or leave the second stage out, with --fresh-seeds 0"
         )
     # What a first stage has decided is kept by the second stage's name.
     twice = _repeated([stage.name for stage in study.confirmations])

@@ -13,6 +13,9 @@ from unskew.training.recipe import Recipe
 Grid = dict[str, list[Any]]
 """Recipe fields and the values they take; every combination is one arm, selection or block."""
 
+FIRST_FRESH_SEED = 1000
+"""Second stages count their seeds from here, beyond any that a first stage has used."""
+
 
 class Part(BaseModel):
     """Frozen, and no key goes unnoticed."""

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from unskew.study.parts import FIRST_FRESH_SEED
 from unskew.study.spec import Study
 from unskew.training.recipe import Recipe
 from unskew.training.twin import training_twin
-
-FIRST_FRESH_SEED = 1000
-"""Second stages count their seeds from here, beyond any that a first stage has used."""
 
 
 @dataclass(frozen=True)
