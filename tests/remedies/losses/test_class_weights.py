@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.utils.class_weight import compute_class_weight
 
-from tests.remedies.losses.cases import examined, problems
+from tests.remedies.losses.cases import COUNTS, examined, problems
 from tests.remedies.scene import FACTS, make_batch, make_facts
 from unskew.errors import UserError
 from unskew.remedies.base import Remedy
@@ -58,6 +58,24 @@ def test_the_inverse_effective_number_is_one_over_a_geometric_sum():
         np.testing.assert_allclose(found, expected, rtol=1e-9)
     with np.errstate(all="raise"):  # Not by way of log(0).
         assert inverse_effective_number(np.array([1.0, 9.0]), 0).tolist() == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("beta", "expected"),
+    [
+        (0.9, [0.098386, 0.167350, 0.611556]),
+        (0.99, [0.011688, 0.197506, 0.554270]),
+        (0.999, [0.002991, 0.200284, 0.547121]),
+        (0.9999, [0.002417, 0.200512, 0.546268]),
+    ],
+)
+def test_effective_number_agrees_with_balanced_loss(beta, expected):
+    """Numbers of `balanced_loss.Loss`, version 0.1.1, an image at a time: weight times loss."""
+    logits = torch.tensor([[2.0, -1.0, 0.5, 0.0], [0.3, 0.1, -0.2, 4.0], [-3.0, 1.5, 1.0, 0.0]])
+    labels = torch.tensor([0, 3, 2])
+    weight = weights("effective_number", COUNTS, beta=beta)[labels]
+    found = weight * F.cross_entropy(logits, labels, reduction="none").double().numpy()
+    np.testing.assert_allclose(found, expected, atol=2e-6)
 
 
 @examined
