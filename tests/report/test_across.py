@@ -100,6 +100,11 @@ def test_a_study_that_was_copied_or_run_again_is_no_second_block(tmp_path):
     again = write(tmp_path / "b", ("the photos", "aa"), remedies=("focal", "none", "mixup"))
     with pytest.raises(UserError, match=r"a and .*b hold the same runs, .* name one of them$"):
         rank_studies([first, again])
+    # That a treatment has not begun in it makes it no other study.
+    begun = write(tmp_path / "d", ("photos", "aa"),
+                  leave_out=lambda run: run.recipe.remedy == "focal")  # fmt: skip
+    with pytest.raises(UserError, match=r"a and .*d hold the same runs"):
+        rank_studies([first, begun])
     # What shares its baseline's runs alone is a block of its own.
     study = Study.from_toml(
         TEXT.replace("REMEDIES", '"none"').replace("EPOCHS", "1").replace("PREFIX", "")

@@ -174,3 +174,21 @@ def test_a_ranking_by_auroc_is_in_points_as_its_header_says(study, tmp_path):
         blocks = second_stage_section(context, [confirmed]).blocks
     (row, *_) = next(b for b in blocks if isinstance(b, Table)).rows
     assert row[1] == f"{100 * pair.paired.difference.mean:+.1f}"
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_conclusions_say_where_a_second_stage_has_diverged(study, tmp_path, language):
+    def baseline_again(run):
+        return run.recipe.seed >= FIRST_FRESH_SEED and study.confirmations[0].baseline in run.arms
+
+    out = write_study(tmp_path / "out", study, strength=strength, diverge=baseline_again)
+    context = context_of(out, tmp_path, language)
+    (stage,) = confirm(context.results)
+    assert not stage.has_begun
+    bullets = next(b for b in compose(context).sections[0].blocks if isinstance(b, Bullets))
+    pair = stage.pairs[0]
+    assert bullets.items[0] == context.words(
+        "comparison.diverged",
+        candidate=context.label(pair.candidate),
+        baseline=context.label(pair.baseline),
+    )

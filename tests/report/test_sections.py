@@ -104,6 +104,26 @@ def test_a_choice_of_which_every_value_diverged(study, tmp_path):
     assert "choice-1" not in context.drawn
 
 
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_method_of_a_subset_for_each_seed(study, tmp_path, language):
+    each = study.override(subset_per_seed=True, recipe={"subset_seed": 5})
+    document, context = document_of(write_study(tmp_path / "a", each), tmp_path / "f", language)
+    said, words = blocks(document, "method", Bullets)[0].items[0], context.words
+    alike, unlike = words("method.alike"), words("method.unlike") + words("words.between_sentences")
+    assert said == words("method.pairing_each", alike=alike, unlike=unlike)
+    (settings,) = blocks(document, "method", Table)
+    assert "subset_seed" not in [row[0] for row in settings.rows]
+    # Arms whose subsets are drawn by other seeds share no subset in any seed.
+    arms = [
+        arm.model_copy(update={"recipe": {**arm.recipe, "subset_seed": n}})
+        for n, arm in enumerate(study.arms)
+    ]
+    several = study.override(subset_per_seed=True).model_copy(update={"arms": arms})
+    document, _ = document_of(write_study(tmp_path / "b", several), tmp_path / "g", language)
+    said = blocks(document, "method", Bullets)[0].items[0]
+    assert said == words("method.pairing_each_subsets", alike=alike, unlike=unlike)
+
+
 def test_nothing_has_run(study, tmp_path):
     out = write_study(tmp_path / "out", study, leave_out=lambda run: True)
     document, _ = document_of(out, tmp_path / "figures")
@@ -119,6 +139,22 @@ def test_two_arms_of_one_label_are_told_apart(study, tmp_path):
     context = Context(Words("en"), tmp_path / "figures", results)
     assert len(context.finished()) == 4
     assert context.label("wd0") == "arm (wd0)"
+
+
+def test_labels_that_read_alike_in_one_language_alone_are_told_apart(study, tmp_path):
+    """One has no Chinese label, and its English one is another's Chinese one."""
+    labels = iter([{"en": "cRT"}, {"en": "classifier retrained", "zh": "cRT"}])
+    arms = [
+        arm.model_copy(update={"label": next(labels, arm.label), "grid": {}, "name": f"a{n}"})
+        for n, arm in enumerate(study.arms[:2])
+    ]
+    parts = {"arms": arms, "comparisons": [], "selections": [], "published": None}
+    twins = study.model_copy(update=parts)
+    results = load_results(write_study(tmp_path / "out", twins))
+    chinese = Context(Words("zh"), tmp_path / "figures", results)
+    assert set(chinese.finished()) == {"cRT (a0)", "cRT (a1)"}
+    english = Context(Words("en"), tmp_path / "figures", results)
+    assert set(english.finished()) == {"cRT", "classifier retrained"}
 
 
 def test_chinese_sentences_follow_without_a_space(made_up, tmp_path):
@@ -249,7 +285,11 @@ def test_a_skewed_test_set_is_named_and_its_few_images_counted(study, tmp_path, 
     told = words("words.step", classes="synthetic 0, synthetic 1", keep="50 %")
     first, second = notes()
     assert first == words("data.all_skewed", skew=told)
-    assert second == words("data.few_tested", classes="synthetic 0 (25)", points="4")
+    few = words("data.few_tested", classes="synthetic 0 (25)", points="4")
+    assert second == words.sentences(few, words("data.few_tested_alike"))
+    each = context.results.study.model_copy(update={"subset_per_seed": True})
+    context.results = replace(context.results, study=each)
+    assert notes()[1] == words.sentences(few, words("data.few_tested_each"))
     one = context.results.arms["wd0"].arm
     plain = one.model_copy(update={"recipe": one.recipe.model_copy(update={"test_skew": None})})
     context.results.arms["wd0"] = replace(context.results.arms["wd0"], arm=plain)
@@ -354,6 +394,20 @@ def test_a_claim_is_held_against_the_interval(made_up, tmp_path, claim, said):
     told = claimed(made_up, tmp_path, metric="accuracy", **claim)
     assert f"“So it is.” — {said}: " in told
     assert "[" in told
+
+
+@pytest.mark.parametrize(
+    ("claim", "why"),
+    [
+        ({"arm": "full"}, "there is no seed so far on which none of its runs has diverged"),
+        ({"arm": "wd1e-3", "than": "wd0"}, "there is no seed so far on which none of its runs has"),
+        ({"selection": "decay"}, "a run of every value that could be chosen has diverged"),
+    ],
+)
+def test_a_claim_about_what_diverged_is_not_waited_for(study, tmp_path, claim, why):
+    out = write_study(tmp_path / "out", study, diverge=lambda run: True)
+    told = claimed(out, tmp_path, metric="accuracy", low=0.0, **claim)
+    assert f"cannot be told here: {why}" in told
 
 
 def test_claims_and_published_figures_say_which_runs_are_lost(study, tmp_path):

@@ -143,3 +143,14 @@ def test_an_undefined_figure_is_not_waited_for(tmp_path):
     found = spread_all(context.results)[0]
     assert (found.found, found.undefined) == (None, True)
     assert "On fewer than two seeds is few-shot accuracy defined" in spread_sentence(context, found)
+
+
+def test_a_spread_of_what_diverged_is_not_waited_for(tmp_path):
+    study = Study.from_toml(TEXT, "spread.toml")
+    out = write_study(tmp_path / "out", study, diverge=lambda run: run.recipe.remedy == "none")
+    context = context_of(out, tmp_path)
+    none, focal = spread_all(context.results)
+    assert spread_sentence(context, none) == context.words(
+        "spread.diverged", source="the images that are kept"
+    )
+    assert focal.found is not None

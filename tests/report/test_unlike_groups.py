@@ -24,6 +24,7 @@ recipe.epochs = 1
 name = "low-{remedy}"
 grid = { remedy = ["none", "focal"] }
 recipe.skew = { profile = "step", classes = [0, 1, 2], keep = KEEP }
+recipe.weight_decay = 1e-4
 [[arms]]
 name = "high-{remedy}"
 grid = { remedy = ["none", "focal"] }

@@ -113,6 +113,21 @@ def test_a_run_for_a_choice_holds_images_out(tiny):
          "'It learns.' holds whatever is measured: give it a low or a high"),
         ('arm = "full", metric = "accuracy", low = 0.0,', "low = 0.0,",
          "'It learns.' is about nothing: name a selection or an arm"),
+        ('arm = "full", metric = "accuracy", low = 0.0,',
+         'arm = "full", metric = "accuracy", low = 0.0, value = 0.5,',
+         "'It learns.' has a value, and of an arm's figure only bounds can be held"),
+        ('arm = "full", metric = "accuracy", low = 0.0,',
+         'arm = "full", metric = "accuracy", low = 0.5, high = 0.4,',
+         "'It learns.' lies between 0.5 and 0.4: exchange low and high"),
+        ('arm = "full", metric = "accuracy", low = 0.0,',
+         'arm = "full", metric = "accuracy", low = nan,',
+         "'It learns.' has a bound that is no number"),
+        ('selection = "decay", value = 1e-3', 'selection = "decay", arm = "full", value = 1e-3',
+         "'Decay is best.' is about a selection, and about an arm too"),
+        ('baseline = "wd0"', 'baseline = "full"',
+         "'decay' chooses among wd0, wd1e-3: its baseline 'full' has to be one of them"),
+        ('arms = ["wd*"]', 'arms = ["wd*", "full"]',
+         "chooses a weight_decay, in which its arms 'wd0' and 'full' do not differ"),
         ("seeds = 2", "seeds = " + "9" * 5000, "not valid TOML"),
         ("seeds = 2", "seeds = " + "[" * 5000, "not valid TOML"),
         ("weight_decay = [0, 1e-3]", "subset_seed = [" + "9" * 400 + "]", "a number is too large"),
@@ -141,8 +156,8 @@ def test_a_skew_of_the_test_images_is_drawn_by_one_seed_in_what_is_compared():
 
 def interactions(label, first="plainly"):
     grid = "grid = { weight_decay = [0, 1e-3] }"
-    gains = f"""first = {{ label = "{first}", pair = ["wd1e-3", "wd0"] }}
-second = {{ label = "in full", pair = ["full", "wd0"] }}"""
+    gains = f"""first = {{ label = "{first}", pair = ["wd{{weight_decay}}", "full"] }}
+second = {{ label = "in full", pair = ["full", "wd{{weight_decay}}"] }}"""
     return f'{TEXT}\n[[interactions]]\nlabel = "{label}"\n{grid}\n{gains}\n'
 
 
@@ -152,6 +167,55 @@ def test_interactions_are_told_apart_by_their_labels():
         Study.from_toml(interactions("λ"), "t")
     with pytest.raises(UserError, match="circumstances of an interaction are those of its whole"):
         Study.from_toml(interactions("λ = {weight_decay}", "at {weight_decay}"), "t")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('["full", "wd{weight_decay}"]', '["full", "full"]', "compares 'full' with itself"),
+        ('["full", "wd{weight_decay}"]', '["wd{weight_decay}", "full"]',
+         "the gain of 'wd0' over 'full' against itself"),
+        ("wd{weight_decay}", "wd0",
+         "an interaction of 'wd0' and 'full' stands in its family twice: tell its pairs apart"),
+    ],
+)  # fmt: skip
+def test_an_interaction_that_measures_nothing_is_refused(old, new, words):
+    """As in a comparison, whose family Holm's correction is over."""
+    text = interactions("λ = {weight_decay}")
+    assert old in text.partition("[[interactions]]")[2]
+    begin, part, rest = text.partition("[[interactions]]")
+    with pytest.raises(UserError, match=words):
+        Study.from_toml(begin + part + rest.replace(old, new), "t")
+
+
+TWO_BLOCKS = """
+name = "two"
+[[arms]]
+name = "x-{remedy}"
+grid = { remedy = ["none", "focal"] }
+[[arms]]
+name = "y-{remedy}"
+grid = { remedy = ["none", "focal"] }
+recipe.learning_rate = 0.2
+[[rankings]]
+blocks = [{ arms = "x-*" }, { arms = "y-*" }]
+"""
+
+
+def test_blocks_of_the_same_runs_are_one():
+    assert Study.from_toml(TWO_BLOCKS, "t").rankings
+    same = TWO_BLOCKS.replace("recipe.learning_rate = 0.2\n", "")
+    with pytest.raises(UserError, match=r"blocks 'x-\*' and 'y-\*' are the same runs"):
+        Study.from_toml(same, "t")
+
+
+def test_a_grid_fills_no_second_star_into_a_block():
+    starred = TWO_BLOCKS.replace(
+        'blocks = [{ arms = "x-*" }, { arms = "y-*" }]',
+        'grid = { which = ["x*", "y"] }\nblocks = [{ arms = "{which}-*" }]',
+    )
+    with pytest.raises(UserError, match=r"the block 'x\*-\*' of a ranking has to have one \*"):
+        Study.from_toml(starred, "t")
 
 
 def test_a_family_without_a_grid_s_value_is_none():
@@ -164,7 +228,8 @@ def test_a_family_without_a_grid_s_value_is_none():
 
 def test_a_name_may_have_brackets_and_a_slip_in_any_list_is_named():
     text = TEXT.replace('arms = ["wd*"]', 'arms = ["wd*", "[all]"]').replace(
-        'name = "full"', 'name = "[all]"').replace('"full"', '"[all]"')  # fmt: skip
+        'name = "full"', 'name = "[all]"\nrecipe.weight_decay = 0.1').replace(
+        '"full"', '"[all]"')  # fmt: skip
     (choice,) = Study.from_toml(text, "t").expanded_selections()
     assert choice.arms == ["wd0", "wd1e-3", "[all]"]
     spread = '\n[[spreads]]\nsource = "chance"\narms = ["wd*", "fll"]\n'
@@ -208,6 +273,10 @@ def test_overrides(tiny):
         tiny.override(recipe={"weight_decay": 1})
     with pytest.raises(UserError, match="epochs = 0"):
         tiny.override(recipe={"epochs": 0})
+    with pytest.raises(UserError, match="seeds = 0, but it must be 1 at least"):
+        tiny.override(seeds=0)
+    with pytest.raises(UserError, match="fresh_seeds = -1, but it must be 0 at least"):
+        tiny.override(fresh_seeds=-1)
 
 
 def test_a_known_name_is_no_folder_s(tiny, tmp_path, monkeypatch):

@@ -140,7 +140,9 @@ def _check_no_block_twice(
         for arms in (place.treatments() for place in places)
     ]
     for (one, ours), (other, theirs) in combinations(enumerate(runs), 2):
-        if all(a & b for a, b in zip(ours, theirs, strict=True)):
+        # Where a treatment has no run yet in one of them, it cannot tell.
+        both = [(a, b) for a, b in zip(ours, theirs, strict=True) if a and b]
+        if both and all(a & b for a, b in both):
             raise UserError(
                 f"{folders[one]} and {folders[other]} hold the same runs, of one recipe and seed "
                 "on the same images: they are one block and not two, so name one of them"

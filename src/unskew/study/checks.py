@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import chain
-from typing import TypeVar
+from collections.abc import Iterator
+from itertools import chain, combinations
 
 from unskew.errors import UserError
+from unskew.study.claim_checks import check_claims
+from unskew.study.family_checks import check_families, repeated
 from unskew.study.metrics import check_figures
-from unskew.study.outline import Outline, matches
-from unskew.study.parts import FIRST_FRESH_SEED, Arm, Claim, Comparison, Grid, Interaction, Ranking
+from unskew.study.outline import Outline
+from unskew.study.parts import FIRST_FRESH_SEED, Arm, Grid
 from unskew.training.recipe import Recipe
-
-Item = TypeVar("Item")
 
 
 def check_study(study: Outline) -> None:
@@ -25,18 +24,10 @@ def check_study(study: Outline) -> None:
     _check_grids(study)
     arms = study.expanded_arms()
     check_figures(study)
-    families: list[Comparison | Interaction | Ranking]
-    families = [*study.comparisons, *study.interactions, *study.rankings]
-    for family in families:
-        _check_title(family)
-    _check_selections(study)
-    _check_comparisons(study)
-    for interactions in study.expanded_interactions():
-        _check_labels(interactions)
-    _check_rankings(study, list(arms))
-    _check_spreads(study)
+    _check_selections(study, arms)
+    check_families(study, arms)
     _check_confirmations(study, arms)
-    _check_claims(study)
+    check_claims(study)
     for where, name in _named_arms(study):
         if name not in arms:
             raise UserError(f"{where} names {name!r}, but the arms are {', '.join(arms)}")
@@ -59,18 +50,7 @@ def _check_grids(study: Outline) -> None:
                 )
 
 
-def _check_title(family: Comparison | Interaction | Ranking) -> None:
-    """A family has one title, whatever its grid."""
-    for title in family.title.values():
-        for field in family.grid:
-            if "{" + field + "}" in title:
-                raise UserError(
-                    f"the title {title!r} names a field of its grid, and all combinations are "
-                    f"one family with one title: leave {{{field}}} out of it"
-                )
-
-
-def _check_selections(study: Outline) -> None:
+def _check_selections(study: Outline, arms: dict[str, Arm]) -> None:
     held_out: dict[str, float] = {}
     for selection in study.expanded_selections():
         if not selection.arms:
@@ -82,63 +62,18 @@ def _check_selections(study: Outline) -> None:
                     f"arm {name!r} is in selections that hold out {held_out[name]:g} and "
                     f"{selection.validation:g}: give both the same validation"
                 )
-
-
-def _check_comparisons(study: Outline) -> None:
-    """Whatever is in a family counts in Holm's correction, so nothing may be in it for nothing."""
-    for comparison in study.expanded_comparisons():
-        for candidate, baseline in comparison.pairs:
-            if candidate == baseline:
-                raise UserError(
-                    f"a comparison compares {candidate!r} with itself: name another candidate"
-                )
-        twice = _repeated(comparison.pairs)
-        if twice is not None:
+        if selection.baseline in arms and selection.baseline not in selection.arms:
             raise UserError(
-                f"a comparison compares {twice[0]!r} with {twice[1]!r} twice: tell its pairs "
-                "apart by its grid, or leave one out"
+                f"selection {selection.name!r} chooses among {', '.join(selection.arms)}: its "
+                f"baseline {selection.baseline!r} has to be one of them"
             )
-
-
-def _check_labels(family: list[Interaction]) -> None:
-    """The interactions of a family are told apart by their labels, and by nothing else."""
-    for language in family[0].label:
-        twice = _repeated([part.label[language] for part in family])
-        if twice is not None:
-            raise UserError(f"two interactions are called {twice!r}: tell them apart by their grid")
-        for gains in ([part.first for part in family], [part.second for part in family]):
-            if len({gain.label.get(language) for gain in gains}) > 1:
+        for one, other in combinations(selection.arms, 2):
+            values = [getattr(arms[name].recipe, selection.field) for name in (one, other)]
+            if values[0] == values[1]:
                 raise UserError(
-                    "the circumstances of an interaction are those of its whole grid: leave "
-                    f"its fields out of {gains[0].label[language]!r}"
+                    f"selection {selection.name!r} chooses a {selection.field}, in which its arms "
+                    f"{one!r} and {other!r} do not differ: leave one out"
                 )
-
-
-def _check_rankings(study: Outline, arms: list[str]) -> None:
-    for ranking in study.expanded_rankings():
-        blocks = [block.arms for block in ranking.blocks]
-        patterns = ", ".join(blocks)
-        if len(blocks) < 2:
-            raise UserError(f"a ranking takes two blocks or more, and has {patterns}")
-        # A block counted twice is evidence that nobody has measured.
-        twice = _repeated(blocks)
-        if twice is not None:
-            raise UserError(
-                f"a ranking has the block {twice!r} twice: tell its blocks apart by its grid, or "
-                "leave one out"
-            )
-        if len(ranking.treatments(arms)) < 2:
-            raise UserError(f"a ranking's blocks share fewer than two treatments: {patterns}")
-
-
-def _check_spreads(study: Outline) -> None:
-    if study.spreads and study.subset_per_seed:
-        raise UserError(
-            "a spread tells what subsets move apart from what seeds move: drop subset_per_seed"
-        )
-    for spread in study.expanded_spreads():
-        if len(spread.arms) < 2:
-            raise UserError(f"a spread takes two arms or more, and has {len(spread.arms)}")
 
 
 def _check_confirmations(study: Outline, arms: dict[str, Arm]) -> None:
@@ -154,7 +89,7 @@ def _check_confirmations(study: Outline, arms: dict[str, Arm]) -> None:
             f"{FIRST_FRESH_SEED:,} at most, or leave the second stage out, with --fresh-seeds 0"
         )
     # What a first stage has decided is kept by the second stage's name.
-    twice = _repeated([stage.name for stage in study.confirmations])
+    twice = repeated([stage.name for stage in study.confirmations])
     if twice is not None:
         raise UserError(f"two second stages are called {twice!r}: give each a name of its own")
     for stage in study.expanded_confirmations():
@@ -163,37 +98,6 @@ def _check_confirmations(study: Outline, arms: dict[str, Arm]) -> None:
                 f"second stage {stage.name!r} takes the best {stage.best} of "
                 f"{len(stage.among)} arms: name more in among, or lower best"
             )
-
-
-def _check_claims(study: Outline) -> None:
-    """A claim that could be neither right nor wrong is a slip of the file's."""
-    choices = [selection.name for selection in study.expanded_selections()]
-    for claim in study.published.claims if study.published else []:
-        fault = _fault(claim, choices)
-        if fault is not None:
-            text = next(iter(claim.text.values()), "")
-            raise UserError(f"the claim {text!r} {fault}")
-
-
-def _fault(claim: Claim, choices: list[str]) -> str | None:
-    """Why a claim cannot be held against anything, and the mend; None if it can."""
-    bounded = claim.low is not None or claim.high is not None
-    if claim.selection is not None:
-        if not any(matches(name, claim.selection) for name in choices):
-            known = ", ".join(choices) or "none"
-            return f"names the selection {claim.selection!r}, but the selections are {known}"
-        if bounded and claim.value is not None:
-            return "has a value and bounds, and only one of them can be held: leave out the other"
-        if not bounded and claim.value is None:
-            return "holds whatever is measured: give it a value, a low or a high"
-        return None
-    if claim.arm is None:
-        return "is about nothing: name a selection or an arm"
-    if claim.metric is None:
-        return f"says no figure of arm {claim.arm!r}: give it a metric"
-    if not bounded:
-        return "holds whatever is measured: give it a low or a high"
-    return None
 
 
 def _named_arms(study: Outline) -> Iterator[tuple[str, str]]:
@@ -238,8 +142,3 @@ def _check_judged_alike(study: Outline, arms: dict[str, Arm]) -> None:
 def judged_by(recipe: Recipe) -> tuple[object, int | None]:
     """What says which test images a run is judged by; the subset's seed draws a skew of them."""
     return recipe.test_skew, recipe.subset_seed if recipe.test_skew else None
-
-
-def _repeated(items: Sequence[Item]) -> Item | None:
-    """The first of which there are two; None if all differ."""
-    return next((item for n, item in enumerate(items) if item in items[:n]), None)

@@ -59,6 +59,9 @@ class Study(Outline):
         changes: dict[str, Any] = {"recipe": {**self.recipe, **recipe}}
         if data is not None:
             changes["data"] = _placed(data)
+        for asked, of, least in ((seeds, "seeds", 1), (fresh_seeds, "fresh_seeds", 0)):
+            if asked is not None and asked < least:
+                raise UserError(f"{of} = {asked}, but it must be {least} at least")
         if seeds is not None:
             changes["seeds"] = seeds
         if subset_per_seed is not None:

@@ -28,14 +28,21 @@ def fill(template: str, values: dict[str, Any]) -> str:
 
 
 def told_apart(labels: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
-    """Texts by name, with the name in brackets where two have one text in some language."""
-    count = Counter(item for label in labels.values() for item in label.items())
+    """Texts by name, with the name in brackets where two read alike in some language, of which
+    one may have no text and be read in another.
+    """
+    languages = {language for label in labels.values() for language in label}
+    read = {
+        name: {language: in_language(label, language) for language in languages}
+        for name, label in labels.items()
+    }
+    count = Counter(item for label in read.values() for item in label.items())
     return {
         name: {
             language: text if count[language, text] == 1 else f"{text} ({name})"
             for language, text in label.items()
         }
-        for name, label in labels.items()
+        for name, label in read.items()
     }
 
 

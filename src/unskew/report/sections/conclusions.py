@@ -55,7 +55,7 @@ def conclusions_section(
     words, blocks = context.words, list[Block]()
     for stage in confirmed:
         title = Heading(context.text(stage.comparison.title) or stage.second.stage.name)
-        if stage.has_begun:
+        if any(pair.verdict != "missing" for pair in stage.pairs):
             blocks += [title, verdicts(context, stage.pairs)]
         elif not stage.pairs:
             blocks += [title, Bullets((words("second_stage.nothing"),))]

@@ -87,7 +87,9 @@ def data_section(context: Context) -> Section:
         for label, c in counts.items()
     )
     header = tuple(words("data.skews_header").split("|"))
-    blocks.append(Table(header, rows, words("data.skews_caption")))
+    each = context.results.study.subset_per_seed and _tests_skewed(context)
+    caption = words("data.skews_caption_each" if each else "data.skews_caption")
+    blocks.append(Table(header, rows, caption))
     return Section(words("section.data"), tuple(blocks), "data")
 
 
@@ -100,6 +102,10 @@ def _test_skewed(context: Context) -> list[Block]:
     if skew is None:
         return []
     return [Paragraph(context.words("data.all_skewed", skew=_told(context, skew)))]
+
+
+def _tests_skewed(context: Context) -> bool:
+    return any(arm.recipe.test_skew is not None for arm in _arms(context))
 
 
 def _arms(context: Context) -> list[Arm]:
@@ -135,7 +141,10 @@ def few_tested(context: Context, tested: tuple[int, ...]) -> list[Block]:
     else:
         listed = words("words.between_items").join(f"{name} ({n})" for name, n in few.items())
     steps = _span(100 / n for n in few.values())
-    return [Paragraph(words("data.few_tested", classes=listed, points=steps), note=True)]
+    each = context.results.study.subset_per_seed and _tests_skewed(context)
+    told = words("data.few_tested", classes=listed, points=steps)
+    rest = words("data.few_tested_each" if each else "data.few_tested_alike")
+    return [Paragraph(words.sentences(told, rest), note=True)]
 
 
 def _span(values: Iterable[float]) -> str:

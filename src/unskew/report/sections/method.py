@@ -39,10 +39,12 @@ def method_section(context: Context) -> Section:
                 seconds=duration(sum(outcome.train_seconds for outcome in outcomes)),
             )
         )
+    # Each seed's own is no setting.
+    unsaid = (*IDENTITY, "subset_seed") if results.study.subset_per_seed else IDENTITY
     shared = [
         (name, setting(value))
         for name, value in recipes[0].model_dump(mode="json", exclude_none=True).items()
-        if name not in IDENTITY
+        if name not in unsaid
         and value not in ([], {}, "")
         and all(recipe.model_dump(mode="json").get(name) == value for recipe in recipes)
     ]
@@ -61,7 +63,8 @@ def _pairing(context: Context, subset_seeds: list[int]) -> str:
         alike = words("method.alike")
         unlike = words("method.unlike") + words("words.between_sentences")
     if context.results.study.subset_per_seed:
-        return words("method.pairing_each", alike=alike, unlike=unlike)
+        key = "method.pairing_each" if len(subset_seeds) == 1 else "method.pairing_each_subsets"
+        return words(key, alike=alike, unlike=unlike)
     if len(subset_seeds) == 1:
         seed = subset_seeds[0]
         return words("method.pairing", subset_seed=seed, alike=alike, unlike=unlike)

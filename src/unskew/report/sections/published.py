@@ -96,7 +96,7 @@ def _judge(context: Context, claim: Claim, choices: list[Chosen]) -> tuple[bool 
     arms = [context.results.arms[name] for name in (claim.arm, claim.than) if name is not None]
     figures, *other = (arm.metric(claim.metric) for arm in arms)
     if not set(figures).intersection(*other):
-        return None, _undefined(context, claim.metric) if finished(*arms) else ""
+        return None, _why_none(context, claim.metric, *arms)
     if of_unlike_classes(claim.metric, *arms):
         return None, _unlike(context, claim.metric)
     if other:
@@ -109,6 +109,13 @@ def _judge(context: Context, claim: Claim, choices: list[Chosen]) -> tuple[bool 
     numbers = context.words(key, value=shown[0], low=shown[1], high=shown[2])
     numbers = _without_lost(context, numbers, *arms)
     return _holds(found, claim, claim.metric, claim.than is not None), numbers
+
+
+def _why_none(context: Context, metric: str, *arms: ArmResults) -> str:
+    """Why no seed has the figure in all of these arms; "" where none is over in all of them."""
+    if finished(*arms):
+        return _undefined(context, metric)
+    return context.words("published.diverged") if any(arm.diverged for arm in arms) else ""
 
 
 def _undefined(context: Context, metric: str) -> str:
@@ -133,6 +140,8 @@ def _judge_choice(context: Context, claim: Claim, choices: list[Chosen]) -> tupl
     for chosen in matching:
         if chosen.choice is None and chosen.undefined:
             return None, _undefined(context, chosen.selection.metric)
+        if len(chosen.left_out) == len(chosen.selection.arms):
+            return None, context.words("published.all_diverged")
     if not matching or any(chosen.choice is None for chosen in matching):
         return None, ""
     values, gains = [], []
@@ -150,7 +159,7 @@ def _judge_choice(context: Context, claim: Claim, choices: list[Chosen]) -> tupl
         baseline = context.results.arms[chosen.selection.baseline]
         base = baseline.metric(metric)
         if not ours.keys() & base.keys():
-            return None, _undefined(context, metric) if finished(arm, baseline) else ""
+            return None, _why_none(context, metric, arm, baseline)
         gain = paired_difference(ours, base).difference
         unit = "words.points" if is_share(metric) else "words.plain"
         told = context.words(unit, value=points(gain.mean, metric))

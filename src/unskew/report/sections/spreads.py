@@ -33,8 +33,7 @@ def spread_sentence(context: Context, found: Spreading) -> str:
     words, metric, parts = context.words, found.part.metric, found.found
     source = _source(context, found)
     if parts is None:
-        key = "spread.undefined" if found.undefined else "spread.pending"
-        return words(key, source=source, metric=words.metric(metric))
+        return words(_why_none(found), source=source, metric=words.metric(metric))
     unit = "words.points" if is_share(metric) else "words.plain"
 
     def amount(value: float) -> str:
@@ -64,6 +63,12 @@ def spread_sentence(context: Context, found: Spreading) -> str:
     if found.diverged:
         lost = words("spread.lost", seeds=", ".join(map(str, found.diverged)))
     return words.sentences(measured, told, words("spread.closed") if closed else "", lost)
+
+
+def _why_none(found: Spreading) -> str:
+    if found.undefined:
+        return "spread.undefined"
+    return "spread.diverged" if found.diverged else "spread.pending"
 
 
 def _source(context: Context, found: Spreading) -> str:
