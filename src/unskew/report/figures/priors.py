@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
+from unskew.evaluation.confusion import accuracy_under_prior
+from unskew.evaluation.evaluation import Evaluation
 from unskew.evaluation.priors import tilted_prior
 from unskew.report.figures.style import colour, entry, new_figure
 from unskew.study.results import ArmResults
@@ -24,12 +27,7 @@ def accuracy_by_prior(arms: dict[str, ArmResults], names: list[str], axis: str) 
     ax = figure.subplots()
     powers = np.linspace(1, -1, STEPS)
     for index, (label, arm) in enumerate(arms.items()):
-        values = np.array(
-            [
-                [e.accuracy_under(tilted_prior(np.array(e.train_counts), p)) for p in powers]
-                for e in arm.evaluations
-            ]
-        )
+        values = np.array([_accuracies(evaluation, powers) for evaluation in arm.evaluations])
         mean, tint = values.mean(axis=0), colour(index)
         ax.plot(powers, mean, color=tint, label=entry(label))
         if len(values) > 1:
@@ -46,3 +44,9 @@ def accuracy_by_prior(arms: dict[str, ArmResults], names: list[str], axis: str) 
     ax.set_ylabel(axis)
     figure.legend(loc="outside lower left", ncols=1)
     return figure
+
+
+def _accuracies(evaluation: Evaluation, powers: NDArray[np.float64]) -> list[float]:
+    # Not by way of the evaluation, which would make an array of its tuples for each power.
+    confusion, counts = np.array(evaluation.confusion), np.array(evaluation.train_counts)
+    return [accuracy_under_prior(confusion, tilted_prior(counts, power)) for power in powers]
