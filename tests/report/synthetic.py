@@ -147,7 +147,7 @@ def _history(
     records = [
         EpochRecord(
             epoch=epoch,
-            stage="train",
+            stage="training",
             train_loss=float(losses[(epoch - 1) * STEPS : epoch * STEPS].mean()),
             train_accuracy=0.5,
             test_accuracy=float(np.clip((1 - np.exp(-epoch)) * strength / 4, 0, 1)),

@@ -532,3 +532,25 @@ def test_what_so_many_seeds_can_show_is_told_of_fewest_and_most(study, tmp_path)
     (note,) = blocks(document, "conclusions", Paragraph)
     assert "over 3–6 seeds each" in note.text
     assert "p = 0.25 with 3 seeds and p = 0.031 with 6 seeds" in note.text
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_half_a_remedy_is_told(tmp_path, language):
+    text = """
+name = "cut"
+seeds = 2
+recipe.epochs = 2
+recipe.max_steps = 50
+[[arms]]
+name = "{remedy}"
+grid = { remedy = ["none", "crt"] }
+"""
+    out = write_study(tmp_path / "a", Study.from_toml(text, "cut.toml"))
+    document, context = document_of(out, tmp_path / "f", language)
+    (note,) = blocks(document, "results", Paragraph)
+    assert note.text == context.words(
+        "results.cut_short", arm="crt", limit="50", count=2, runs=2, stage="features"
+    )
+    whole = Study.from_toml(text.replace("recipe.max_steps = 50", ""), "whole.toml")
+    document, _ = document_of(write_study(tmp_path / "b", whole), tmp_path / "g", language)
+    assert blocks(document, "results", Paragraph) == []

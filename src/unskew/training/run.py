@@ -32,6 +32,7 @@ from unskew.training.files import (
 )
 from unskew.training.predict import predict_logits
 from unskew.training.recipe import Recipe
+from unskew.training.stages import unbegun
 from unskew.training.trainer import Trainer
 from unskew.training.twin import adopt, training_twin
 
@@ -310,8 +311,7 @@ def _judge(trainer: Trainer, splits: Splits, folder: Path) -> str:
 def _cut_short(trainer: Trainer) -> str:
     """Which stages of a remedy the run has not come to, since `max_steps` ended it."""
     limit = trainer.recipe.max_steps
-    begun = {epoch.stage for epoch in trainer.state.history.epochs}
-    left = [stage.name for stage in trainer.stages if stage.name not in begun]
+    left = unbegun(trainer.stages, trainer.state.history)
     if limit is None or not left:
         return ""
     return f"max_steps = {limit} ended it before stage {left[0]!r} of {trainer.recipe.remedy}"

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 
 from torch import nn
 
 from unskew.models.whitening import whitening_of
 from unskew.remedies.base import Stage
+from unskew.training.history import History
 from unskew.training.seeding import seeded
+
+
+def unbegun(stages: Sequence[Stage], history: History) -> list[str]:
+    """Names of the stages that a run has not come to, as where `max_steps` ended it before."""
+    begun = {epoch.stage for epoch in history.epochs}
+    return [stage.name for stage in stages if stage.name not in begun]
 
 
 def enter_stage(network: nn.Module, stage: Stage, seed: int, index: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from unskew.remedies.registry import make_remedy
 from unskew.report.context import Context
 from unskew.report.document import Block, Bullets, Heading, Paragraph, Section, Table
 from unskew.report.figures.curves import training_curves
@@ -10,6 +11,7 @@ from unskew.report.numbers import mean_and_half, over_seeds
 from unskew.report.same import same_arms
 from unskew.report.sections.classes import unlike_sentence
 from unskew.study.results import ArmResults
+from unskew.training.stages import unbegun
 
 FIGURES = (
     "accuracy", "balanced_accuracy", "minority_accuracy", "majority_accuracy",
@@ -31,6 +33,7 @@ def results_section(context: Context) -> Section:
         rows.append((context.label(name), *figures, seeds))
         if arm.diverged:
             blocks.append(Paragraph(diverged_sentence(context, arm), note=True))
+        blocks += _cut_short(context, arm)
     names = [words(f"results.{metric}") for metric in shown]
     header = (words("results.arm"), *names, words("results.seeds"))
     caption = words("results.caption")
@@ -52,6 +55,27 @@ def diverged_sentence(context: Context, arm: ArmResults) -> str:
         runs=len(arm.runs),
         seeds=", ".join(map(str, arm.diverged)),
     )
+
+
+def _cut_short(context: Context, arm: ArmResults) -> list[Block]:
+    """That runs of an arm ended before its remedy had begun all that it does."""
+    recipe = arm.arm.recipe
+    if recipe.max_steps is None:
+        return []
+    stages = make_remedy(recipe.remedy, recipe.remedy_options).stages(recipe.epochs)
+    left = [unbegun(stages, run.history) for run in arm.runs.values() if run.evaluation]
+    cut = [names for names in left if names]
+    if not cut:
+        return []
+    told = context.words(
+        "results.cut_short",
+        arm=context.label(arm.arm.name),
+        limit=f"{recipe.max_steps:,}",
+        count=len(cut),
+        runs=len(arm.runs),
+        stage=cut[0][0],
+    )
+    return [Paragraph(told, note=True)]
 
 
 def _same(context: Context) -> list[Block]:
