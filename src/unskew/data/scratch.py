@@ -93,7 +93,7 @@ def keep(array: NDArray[np.generic], path: Path) -> bool:
     file = getattr(array, "file", None)
     if file is None:
         return False
-    with suppress(OSError):
+    with suppress(OSError, NotImplementedError):  # the latter where a system has no such links
         # With a descriptor of a folder, which is not looked at, Python lets the system follow the
         # link; without one, it does not.
         os.link(f"/proc/self/fd/{file.fileno()}", path, src_dir_fd=file.fileno())
