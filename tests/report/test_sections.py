@@ -198,6 +198,40 @@ def test_many_comparisons_with_one_baseline_are_told_by_their_verdicts(tmp_path)
     chinese, _ = document_of(out, tmp_path / "figures", "zh")
     (first, *_) = (i for b in blocks(chinese, "conclusions", Bullets) for i in b.items)
     assert "优于“lr1e-2”" in first
+    arm = study.arms[0].model_copy(update={"label": {"en": "lr, {learning_rate}"}})
+    results = replace(load_results(out), study=study.model_copy(update={"arms": [arm]}))
+    results.arms.update(
+        {
+            name: replace(found, arm=found.arm.model_copy(update={"label": {"en": f"lr, {name}"}}))
+            for name, found in results.arms.items()
+        }
+    )
+    commas = compose(Context(Words("en"), tmp_path / "more figures", results))
+    (first, *_) = (i for b in blocks(commas, "conclusions", Bullets) for i in b.items)
+    assert "; lr, lr0.2 (+" in first
+
+
+def test_many_comparisons_with_several_baselines_are_told_by_baseline_and_verdict(tmp_path):
+    study = Study.from_toml(
+        'name = "many"\nseeds = 3\nrecipe.epochs = 1\n[[arms]]\nname = "lr{learning_rate}"\n'
+        "grid = { learning_rate = [0.02, 0.03, 0.04, 0.05, 0.06, 0.07] }\n"
+        "[[comparisons]]\npairs = ["
+        '["lr0.03", "lr0.02"], ["lr0.04", "lr0.02"], ["lr0.05", "lr0.02"], ["lr0.06", "lr0.02"],'
+        '["lr0.02", "lr0.03"], ["lr0.04", "lr0.03"], ["lr0.05", "lr0.03"], ["lr0.06", "lr0.03"],'
+        '["lr0.07", "lr0.03"], ["lr0.05", "lr0.04"], ["lr0.06", "lr0.05"]]\n',
+        "many.toml",
+    )
+    out = write_study(tmp_path / "out", study, strength=lambda run: 2.0)
+    document, _ = document_of(out, tmp_path / "figures")
+    items = [i for b in blocks(document, "conclusions", Bullets) for i in b.items]
+    several = [item for item in items if " of 4" in item or " of 5" in item]
+    assert {item.split("“")[1].split("”")[0] for item in several} == {"lr0.02", "lr0.03"}
+    alone = [item for item in items if item not in several]
+    assert len(alone) == 2
+    assert "“lr0.05”" in alone[0]
+    assert "“lr0.04”" in alone[0]
+    assert "“lr0.06”" in alone[1]
+    assert "“lr0.05”" in alone[1]
 
 
 def test_the_method_says_that_nothing_is_chosen_on_test_images_and_no_epoch_at_all(whole):

@@ -36,7 +36,9 @@ VERDICTS = (
 """Of `Compared`, in the order they are told."""
 
 MOST_SENTENCES = 10
-"""Pairs of one comparison that are told one by one; more are told by their verdicts."""
+"""Pairs of one comparison that are told one by one."""
+SEVERAL = 4
+"""Pairs with one baseline that are told by their verdicts, where there are more in all."""
 
 
 def conclusions_section(
@@ -89,9 +91,22 @@ def conclusions_section(
 
 
 def verdicts(context: Context, pairs: list[Compared]) -> Bullets:
-    """A sentence for each pair or, where these are many against one baseline, for each verdict."""
-    if len(pairs) <= MOST_SENTENCES or len({pair.baseline for pair in pairs}) > 1:
+    """A sentence for each pair or, where these are many, for each verdict beside a baseline."""
+    if len(pairs) <= MOST_SENTENCES:
         return Bullets(tuple(sentence(context, pair) for pair in pairs))
+    by_baseline, items = dict[str, list[Compared]](), list[str]()
+    for pair in pairs:
+        by_baseline.setdefault(pair.baseline, []).append(pair)
+    for group in by_baseline.values():
+        if len(group) < SEVERAL:
+            items += (sentence(context, pair) for pair in group)
+        else:
+            items += _by_verdict(context, group)
+    return Bullets(tuple(items))
+
+
+def _by_verdict(context: Context, pairs: list[Compared]) -> list[str]:
+    """A sentence for each verdict of pairs with one baseline."""
     words, by_verdict = context.words, dict[str, list[Compared]]()
     for pair in pairs:
         by_verdict.setdefault(pair.verdict, []).append(pair)
@@ -99,7 +114,7 @@ def verdicts(context: Context, pairs: list[Compared]) -> Bullets:
     for verdict in VERDICTS:
         alike = by_verdict.get(verdict, [])
         alike.sort(key=lambda pair: -pair.paired.difference.mean if pair.paired else 0.0)
-        arms = words("words.between_items").join(_brief(context, pair) for pair in alike)
+        arms = _listed(context, [_brief(context, pair) for pair in alike])
         if alike:
             items.append(
                 words(
@@ -113,9 +128,15 @@ def verdicts(context: Context, pairs: list[Compared]) -> Bullets:
             )
     lost = [context.label(pair.candidate) for pair in pairs if pair.diverged and pair.paired]
     if lost:
-        items.append(words("comparison.many_lost", arms=words("words.between_items").join(lost)))
+        items.append(words("comparison.many_lost", arms=_listed(context, lost)))
     constant = constant_sentence(words, pairs)
-    return Bullets((*items, constant) if constant else tuple(items))
+    return [*items, constant] if constant else items
+
+
+def _listed(context: Context, arms: list[str]) -> str:
+    """Arms one after another; with more than a comma between them where it stands in a label."""
+    comma, more = context.words("words.between_items"), context.words("words.between_clauses")
+    return (more if any(comma in arm for arm in arms) else comma).join(arms)
 
 
 def _brief(context: Context, pair: Compared) -> str:
