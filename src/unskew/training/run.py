@@ -311,7 +311,7 @@ def _judge(trainer: Trainer, splits: Splits, folder: Path) -> str:
 def _cut_short(trainer: Trainer) -> str:
     """Which stages of a remedy the run has not come to, since `max_steps` ended it."""
     limit = trainer.recipe.max_steps
-    left = unbegun(trainer.stages, trainer.state.history)
+    left = unbegun(trainer.recipe, trainer.state.history)
     if limit is None or not left:
         return ""
     return f"max_steps = {limit} ended it before stage {left[0]!r} of {trainer.recipe.remedy}"

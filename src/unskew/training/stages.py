@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
 
 from torch import nn
 
 from unskew.models.whitening import whitening_of
 from unskew.remedies.base import Stage
+from unskew.remedies.registry import make_remedy
 from unskew.training.history import History
+from unskew.training.recipe import Recipe
 from unskew.training.seeding import seeded
 
 
-def unbegun(stages: Sequence[Stage], history: History) -> list[str]:
-    """Names of the stages that a run has not come to, as where `max_steps` ended it before."""
+def unbegun(recipe: Recipe, history: History) -> list[str]:
+    """Names of the remedy's stages that a run has not come to, as where `max_steps` ended it."""
+    stages = make_remedy(recipe.remedy, recipe.remedy_options).stages(recipe.epochs)
     begun = {epoch.stage for epoch in history.epochs}
     return [stage.name for stage in stages if stage.name not in begun]
 

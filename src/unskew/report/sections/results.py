@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from unskew.remedies.registry import make_remedy
 from unskew.report.context import Context
 from unskew.report.document import Block, Bullets, Heading, Paragraph, Section, Table
 from unskew.report.figures.curves import training_curves
@@ -62,8 +61,7 @@ def _cut_short(context: Context, arm: ArmResults) -> list[Block]:
     recipe = arm.arm.recipe
     if recipe.max_steps is None:
         return []
-    stages = make_remedy(recipe.remedy, recipe.remedy_options).stages(recipe.epochs)
-    left = [unbegun(stages, run.history) for run in arm.runs.values() if run.evaluation]
+    left = [unbegun(recipe, run.history) for run in arm.runs.values() if run.evaluation]
     cut = [names for names in left if names]
     if not cut:
         return []
