@@ -129,6 +129,8 @@ def test_a_recipe_file_that_is_no_toml_is_named(tmp_path):
         Recipe.load(path)
     with pytest.raises(UserError, match="No such file"):
         Recipe.load(tmp_path / "none.toml")
+    with pytest.raises(UserError, match="cannot read the recipe x+: File name too long"):
+        Recipe.load("x" * 300)
 
 
 def test_a_remedy_that_was_revised_is_another_run(monkeypatch):

@@ -31,17 +31,22 @@ def weights_of_mean_one(weights: NDArray[np.float64], facts: Facts) -> Tensor:
 
     Raises
     ------
-    UserError: all would weigh nothing, or one more than a number holds.
+    UserError: all would weigh nothing, or one more or less than float32 holds.
     """
     present = facts.counts > 0
     scaled = np.where(present, weights, 0.0)
     total = scaled.sum()
-    if not 0 < total < math.inf:
+    weighed = np.zeros(len(scaled), np.float32)
+    if 0 < total < math.inf:
+        weighed = (scaled / total * present.sum()).astype(np.float32)
+    # An image of a class that weighs nothing makes a batch of its class a division of 0 by 0; a
+    # weight that is given as 0 is asked for.
+    if not weighed.any() or ((weighed == 0) & (scaled > 0)).any():
         raise UserError(
             "the remedy's options weigh classes by more or less than a number can hold: choose "
             "smaller ones"
         )
-    return torch.from_numpy(scaled / total * present.sum()).float()
+    return torch.from_numpy(weighed)
 
 
 def begun(start: float, facts: Facts, epoch: int) -> bool:

@@ -229,7 +229,11 @@ class Recipe(BaseModel):
         UserError: no such recipe or file, not TOML, or a field is unknown or out of range.
         """
         path = Path(source)
-        if path.suffix != ".toml" and not path.is_file():
+        try:
+            named = path.suffix != ".toml" and not path.is_file()
+        except OSError as error:  # no name of a file, nor of a recipe
+            raise UserError(f"cannot read the recipe {path}: {error.strerror}") from None
+        if named:
             return make_recipe({"base": str(source), **changes})
         try:
             fields = parse_toml(path.read_text(encoding="utf-8"))

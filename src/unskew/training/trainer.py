@@ -244,16 +244,22 @@ class Trainer:
         listen(StepsDone(position.step, steps, loss, position.rate))
 
     def end_epoch(
-        self, logits: Tensor, listen: Callable[[Event], None] = lambda event: None
+        self,
+        logits: Tensor,
+        listen: Callable[[Event], None] = lambda event: None,
+        *,
+        by_itself: bool = True,
     ) -> None:
         """Note how the epoch went and move on to the next one, or the next stage.
 
         Parameters
         ----------
         logits: float (N, K), of the images that the run is judged by.
+        by_itself: whether they are `predict_logits`'s. Those of many networks at once are rounded
+            otherwise, and a run is not to be judged by them.
         """
         position, history = self.state.position, self.state.history
-        self._look = logits
+        self._look = logits if by_itself else None
         right = (logits.argmax(dim=1) == self.judged_batches.labels).float().mean()
         losses = history.losses[-position.step :]
         record = EpochRecord(

@@ -108,6 +108,17 @@ def test_rarity_alone_is_inverse_frequency(counts):
     assert weights("cost_sensitive", counts, gamma=0).tolist() == [float(n > 0) for n in counts]
 
 
+def test_a_weight_that_float32_rounds_to_nothing_is_refused():
+    """Or a batch of such a class alone would be a division of 0 by 0, which reads as divergence."""
+    facts = make_facts([9, 9])
+    for low in (1e-30, 1e-60):
+        remedy = make_remedy("cost_sensitive", {"cost_sensitive": {"costs": (1e30, low)}})
+        with pytest.raises(UserError, match="more or less than a number can hold"):
+            remedy.class_weights(facts, 0)
+    remedy = make_remedy("cost_sensitive", {"cost_sensitive": {"costs": (1e20, 1e-20)}})
+    assert (remedy.class_weights(facts, 0) > 0).all()
+
+
 def test_as_many_costs_as_classes():
     remedy = make_remedy("cost_sensitive", {"cost_sensitive": {"costs": [1, 2]}})
     with pytest.raises(UserError, match="2 costs are given for 4 classes"):

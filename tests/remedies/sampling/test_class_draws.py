@@ -58,6 +58,7 @@ def drawn_counts(name, facts, epoch, options=None):
         ("square_root_sampling", 3, {"q": 1.0}, [400 / 504, 100 / 504, 4 / 504]),
         ("progressively_balanced", 0, {}, [400 / 504, 100 / 504, 4 / 504]),
         ("progressively_balanced", 4, {}, [1 / 3, 1 / 3, 1 / 3]),
+        ("progressively_balanced", 9, {}, [1 / 3, 1 / 3, 1 / 3]),  # beyond the last
         (
             "progressively_balanced", 1, {},
             [0.75 * n / 504 + 0.25 / 3 for n in (400, 100, 4)],

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch import nn
 
 from tests.gpu import waiting_forbidden
 from unskew.data.skew import StepSkew
@@ -13,6 +14,7 @@ from unskew.training.predict import predict_logits
 from unskew.training.recipe import Recipe
 from unskew.training.replicas import Replicas, kinship
 from unskew.training.replicas import replicas as module
+from unskew.training.replicas.layers import Norm
 from unskew.training.trainer import Trainer
 
 SMALL = Recipe(
@@ -241,3 +243,25 @@ def test_on_a_gpu_no_step_waits_for_the_device(splits):
     with waiting_forbidden():
         for _ in range(5):
             next(steps)
+
+
+def test_what_trained_together_is_judged_as_by_itself(splits):
+    """A twin that takes over the weights, or the run gone on with, is judged in no other way."""
+    together = trainers(splits, SMALL.with_(precision="bfloat16", epochs=1, max_steps=3))
+    Replicas(together).fit()
+    for trainer in together:
+        network, batches = trainer.state.network, trainer.judged_batches
+        assert torch.equal(trainer.judge(), predict_logits(network, batches, trainer.dtype))
+
+
+def test_the_norm_rounds_once():
+    norm = nn.BatchNorm2d(3)
+    with torch.no_grad():
+        norm.weight.copy_(torch.tensor([1.001, -0.7, 3.3]))
+        norm.bias.copy_(torch.tensor([0.01, 20.1, -5.05]))
+    values = torch.randn(4, 3, 5, 5, generator=torch.Generator().manual_seed(0)).bfloat16()
+    found, expected = Norm(norm)(values), norm(values.float())
+    assert found.dtype == torch.bfloat16
+    # A fused product and sum may fall to the other side of a rounding, and no further.
+    torch.testing.assert_close(found.float(), expected, rtol=2**-8, atol=1e-6)
+    assert (found == expected.bfloat16()).float().mean() > 0.98

@@ -23,6 +23,7 @@ class ProgressivelyBalanced(Remedy):
     corrects_prior = True
 
     def draw(self, facts: Facts, epoch: int, rng: np.random.Generator) -> Draw:
-        t = epoch / max(facts.epochs - 1, 1)
+        # Beyond the last epoch that was announced, as a loop of one's own may go, it stays.
+        t = min(epoch / max(facts.epochs - 1, 1), 1.0)
         by_image, by_class = (class_probability(facts.counts, q) for q in (1, 0))
         return Draw(draw_by_class(facts, (1 - t) * by_image + t * by_class, rng))

@@ -75,10 +75,11 @@ class Norm(_Like):
         normed = F.batch_norm(
             values.float(), self.running_mean, self.running_var,
             training=self.training, momentum=self.momentum, eps=self.eps,
-        ).to(values.dtype)  # fmt: skip
+        )  # fmt: skip
         shape = (-1, *(1,) * (values.dim() - 2))
-        weight, bias = (p.to(values.dtype).view(shape) for p in (self.weight, self.bias))
-        return torch.addcmul(bias, normed, weight)
+        weight, bias = (p.view(shape) for p in (self.weight, self.bias))
+        # Scaled before they are rounded, as one network's are.
+        return torch.addcmul(bias, normed, weight).to(values.dtype)
 
 
 class UnrolledLSTM(_Like):

@@ -276,7 +276,7 @@ class Replicas:
         logits = self._predict(self.trainers[0].judged_batches)
         for run, (trainer, heard) in enumerate(zip(self.trainers, listen, strict=True)):
             if not self.diverged[run]:
-                trainer.end_epoch(logits[run], heard)
+                trainer.end_epoch(logits[run], heard, by_itself=False)
 
     @torch.no_grad()
     def _predict(self, batches: Batches) -> Tensor:
