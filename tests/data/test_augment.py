@@ -214,3 +214,41 @@ def test_images_may_be_narrower_than_what_they_are_shifted_by(side, monkeypatch)
     fast = batches.images(chosen, None, shifts)
     monkeypatch.setattr("unskew.data.batches.can_batch", lambda pixels: False)
     assert torch.equal(fast, batches.images(chosen, None, shifts))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ((torch.zeros(1, 6, dtype=torch.int64),), r"one dimension, not the shape \(1, 6\)"),
+        ((torch.tensor(3),), "one dimension"),
+        ((torch.arange(6), torch.zeros(5, dtype=torch.bool)), r"flips .* \(6,\), not \(5,\)"),
+        ((torch.arange(6), None, torch.zeros(5, 2)), r"shifts .* \(6, 2\), not \(5, 2\)"),
+        ((torch.arange(6), None, torch.zeros(6, dtype=torch.int64)), r"shifts .* \(6, 2\)"),
+    ],
+)
+def test_shapes_that_disagree_are_refused(batches, arguments, told):
+    """A kernel would read beyond what there is."""
+    with pytest.raises(ValueError, match=told):
+        batches.images(*arguments)
+
+
+def test_indices_beyond_the_view_are_refused(batches):
+    with pytest.raises(IndexError):
+        batches.images(torch.tensor([3, 20]))
+
+
+@pytest.mark.parametrize("positions", [[-1], [0, 40]])
+def test_positions_beyond_the_set_are_refused(positions):
+    view = View(make_images(40, 4, 0), np.array(positions))
+    with pytest.raises(ValueError, match="between 0 and 39"):
+        Batches(view, np.ones(3, np.float32), np.ones(3, np.float32))
+
+
+def test_one_mean_is_of_all_channels(batches):
+    view = View(make_images(40, 4, 0), np.arange(0, 40, 2))
+    one, three = (np.full(size, 100.0, np.float32) for size in (1, 3))
+    chosen = torch.arange(4)
+    wanted = Batches(view, three, three).images(chosen)
+    assert torch.equal(Batches(view, one, one).images(chosen), wanted)
+    with pytest.raises(ValueError, match="broadcast"):
+        Batches(view, np.ones(2, np.float32), three)

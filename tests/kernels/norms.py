@@ -88,3 +88,64 @@ def assert_same_bits_again(fused, height, dtype):
         out.float().square().sum().backward()
         results.append((out.detach(), x.grad, norm.weight.grad, norm.running_var))
     assert all(torch.equal(a, b) for a, b in zip(*results, strict=True))
+
+
+def assert_trains_without_statistics(fused, plain, channels, dtype):
+    """By the batch's statistics alone, as in the second pass of sharpness-aware minimisation."""
+    x, norm = images(dtype, channels, 4, 4), layer(channels)
+    before = copy.deepcopy(norm.state_dict())
+    norm.track_running_stats = False
+    _, wanted_norm, wanted = in_float64(plain, x, norm, False)
+    out = fused(x, norm, False)
+    assert out.grad_fn.name() == "_TrainingBackward", "the kernels were not used"
+    out.sum().backward()
+    wanted.sum().backward()
+    torch.testing.assert_close(out.double(), wanted, **CLOSE[dtype])
+    torch.testing.assert_close(norm.bias.grad.double(), wanted_norm.bias.grad, **CLOSE[dtype])
+    assert all(torch.equal(now, before[name]) for name, now in norm.state_dict().items())
+    none = nn.BatchNorm2d(channels, track_running_stats=False)
+    for mode in (none.train(), none.eval()):
+        torch.testing.assert_close(
+            fused(x, mode, False).double(), plain(x.double(), mode.double(), False), **CLOSE[dtype]
+        )
+        none.float()
+
+
+def assert_a_constant_channel_has_no_negative_variance(fused, channels, dtype):
+    """Half a million values alike and far from the first, where rounding decides the sign."""
+    x = torch.full((512, 32, 32, channels), 0.1, dtype=dtype).permute(0, 3, 1, 2)
+    for far in (100.0, 30000.0):
+        x[0, :, 0, 0] = far
+        norm = nn.BatchNorm2d(channels, momentum=1.0)
+        assert fused(x, norm, False).isfinite().all()
+        assert (norm.running_var >= 0).all()
+
+
+def assert_unusual_parameters_are_read_as_they_are(fused, plain, channels, dtype):
+    """Strided or repeated: a kernel that took their address would read others."""
+    x = images(dtype, channels, 4, 4).detach()
+    for name in ("weight", "bias", "running_mean", "running_var"):
+        for change in (
+            lambda tensor: tensor[:1].expand(channels),
+            lambda tensor: tensor.repeat_interleave(2)[::2],
+        ):
+            norm = layer(channels)
+            changed = change(getattr(norm, name).detach())
+            setattr(norm, name, nn.Parameter(changed) if name in ("weight", "bias") else changed)
+            for mode in (norm.eval(), norm.train()):
+                if mode.training and name.startswith("running") and 0 in changed.stride():
+                    continue  # PyTorch refuses to write where values share memory
+                wanted = plain(x.double(), copy.deepcopy(mode).double(), False)
+                with torch.no_grad():
+                    torch.testing.assert_close(
+                        fused(x, mode, False).double(), wanted, **CLOSE[dtype]
+                    )
+
+
+def assert_works_under_function_transforms(fused, plain, channels, dtype):
+    """`torch.func` hands over tensors that lie nowhere in memory."""
+    x, norm = images(dtype, channels, 4, 4).detach(), layer(channels).eval()
+    with torch.no_grad():
+        wanted = torch.func.grad(lambda seen: plain(seen, norm, False).float().square().sum())(x)
+        found = torch.func.grad(lambda seen: fused(seen, norm, False).float().square().sum())(x)
+    torch.testing.assert_close(found, wanted)

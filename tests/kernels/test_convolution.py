@@ -259,3 +259,11 @@ def test_a_network_of_another_format_is_left_to_pytorch(other):
     module, x = layer(32, 32).to(other), images(other, 2, 32, 8, 8)
     with torch.no_grad():
         assert torch.equal(convolve(x, module), F.conv2d(x, module.weight, padding=1))
+
+
+def test_under_function_transforms_the_layers_are_used(dtype):
+    module, x = layer(32, 32), images(torch.float32, 2, 32, 8, 8).detach()
+    with multiplying(dtype), torch.no_grad():
+        found = torch.func.grad(lambda seen: convolve(seen, module).float().square().sum())(x)
+        wanted = torch.func.grad(lambda seen: module(seen).float().square().sum())(x)
+    assert torch.equal(found, wanted)

@@ -14,10 +14,16 @@ from unskew.kernels import library
 @pytest.fixture
 def fresh(monkeypatch, tmp_path):
     """Nothing built yet, and nothing remembered."""
-    library.load.cache_clear()
+    forget()
     monkeypatch.setenv("UNSKEW_CACHE", str(tmp_path))
     yield tmp_path
+    forget()
+
+
+def forget():
+    """What another process would not know."""
     library.load.cache_clear()
+    library._refusal.cache_clear()
 
 
 def compiler(path, body):
@@ -81,11 +87,55 @@ def test_a_compiler_that_lacks_an_option_builds_without(fresh, monkeypatch, refu
     real = shutil.which("gcc")
     if real is None:
         pytest.skip("no compiler")
+    monkeypatch.setattr(library.platform, "machine", lambda: "arm64")
     # -mcpu is not for x86: there it takes the place of -march in name only.
     body = f"""for option; do test "$option" = {refused} && exit 1; done
 exec {real} $(echo "$@" | sed s/-mcpu=native//)"""
     monkeypatch.setenv("CC", compiler(fresh / "cc", body))
     assert library.load("float32/norm_relu_pool").functions is not None
+
+
+def test_options_that_mean_less_elsewhere_are_for_their_processor_alone(fresh, monkeypatch):
+    body = (
+        'for option; do test "$option" = -march=native && { echo "no -march" >&2; exit 1; }; done'
+    )
+    monkeypatch.setenv("CC", compiler(fresh / "cc", body))
+    monkeypatch.setattr(library.platform, "machine", lambda: "x86_64")
+    assert "no -march" in library.load("float32/norm_relu_pool").reason
+
+
+def test_one_failure_of_a_compiler_leaves_no_lesser_build(fresh, monkeypatch):
+    """Memory or disk may be full for a moment; what is built then would be used for ever."""
+    real = shutil.which("gcc")
+    if real is None:
+        pytest.skip("no compiler")
+    once = f"test -e {fresh}/failed || {{ touch {fresh}/failed; exit 1; }}"
+    monkeypatch.setenv(
+        "CC", compiler(fresh / "cc", f'case "$*" in *norm_*) {once};; esac; exec {real} "$@"')
+    )
+    assert "it failed" in library.load("float32/norm_relu_pool").reason
+    forget()
+    assert library.load("float32/norm_relu_pool").functions is not None
+    (built,) = (fresh / "kernels").iterdir()
+    best = library._place("float32/norm_relu_pool", str(fresh / "cc"), library.MACHINE[0])
+    assert built == best
+
+
+def test_a_lesser_build_gives_way_to_the_best(fresh, monkeypatch):
+    """Options that a compiler refused once, as while it was being installed, are tried again."""
+    real = shutil.which("gcc")
+    if real is None:
+        pytest.skip("no compiler")
+    refuse = 'for option; do test "$option" = -fopenmp && exit 1; done'
+    path = compiler(fresh / "cc", f'{refuse}\nexec {real} "$@"')
+    monkeypatch.setenv("CC", path)
+    lesser = library._place("float32/norm_relu_pool", path, library.MACHINE[1])
+    assert library.load("float32/norm_relu_pool").functions is not None
+    assert lesser.exists()
+    compiler(fresh / "cc", f'exec {real} "$@"')
+    forget()
+    assert library.load("float32/norm_relu_pool").functions is not None
+    assert library._place("float32/norm_relu_pool", path, library.MACHINE[0]).exists()
 
 
 def test_a_compiler_that_writes_rubbish_is_survived(fresh, monkeypatch):

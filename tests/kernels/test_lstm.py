@@ -197,3 +197,19 @@ def test_a_network_of_another_format_is_left_to_pytorch():
 def test_rows_of_another_length_are_refused_as_pytorch_refuses_them(dtype):
     with multiplying(dtype), pytest.raises(RuntimeError, match="input"):
         lstm(sequences(2, 3, 20), layers(24, 64))
+
+
+def test_every_parameter_must_be_of_the_format_that_kernels_read(dtype):
+    """PyTorch refuses such a mixture, and so it is refused rather than misread."""
+    module, x = layers(24, 64), sequences(3, 5, 24)
+    module.weight_hh_l0 = nn.Parameter(module.weight_hh_l0.detach().double())
+    with torch.no_grad(), pytest.raises((RuntimeError, ValueError)):
+        lstm(x, module)
+
+
+def test_under_function_transforms_the_layers_are_used(dtype):
+    module, x = layers(24, 64), sequences(3, 5, 24)
+    with multiplying(dtype), torch.no_grad():
+        found = torch.func.grad(lambda seen: lstm(seen, module).float().square().sum())(x)
+        wanted = torch.func.grad(lambda seen: module(seen)[0].float().square().sum())(x)
+    assert torch.equal(found, wanted)

@@ -3,15 +3,18 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import nn
 
 from tests.kernels.norms import (
     CLOSE,
     EXACT,
+    assert_a_constant_channel_has_no_negative_variance,
     assert_large_means_do_not_cancel,
     assert_predicts_alike,
     assert_same_bits_again,
     assert_trains_alike,
+    assert_trains_without_statistics,
+    assert_unusual_parameters_are_read_as_they_are,
+    assert_works_under_function_transforms,
     images,
     in_float64,
     layer,
@@ -103,11 +106,6 @@ def test_same_threads_same_bits(dtype):
     assert_same_bits_again(norm_relu_pool, 8, dtype)
 
 
-def test_a_layer_without_running_statistics_is_left_to_pytorch(dtype):
-    x, norm = images(dtype, 4, 4, 4), nn.BatchNorm2d(4, track_running_stats=False)
-    torch.testing.assert_close(norm_relu_pool(x, norm, False), F.relu(norm(x)))
-
-
 @pytest.mark.parametrize(("height", "width"), [(6, 9), (9, 6)])
 def test_a_pool_of_odd_sides_is_left_to_the_layers(dtype, height, width):
     x, norm = images(dtype, 4, height, width), layer(4)
@@ -145,6 +143,16 @@ def test_in_evaluation_gradients_of_the_layer_and_the_shortcut_are_left_to_pytor
     assert shortcut.grad.abs().sum() > 0
 
 
+def test_a_nan_of_any_bits_stays_one():
+    """Rounding must not carry its bits over to infinity or zero."""
+    x, norm = images(torch.float32, 4, 4, 4).detach(), layer(4).eval()
+    for bits in (0x7F800001, 0x7FFFFFFF, -1):
+        bad = torch.tensor(bits, dtype=torch.int32).view(torch.float32)
+        norm.bias.data[1] = bad
+        with torch.inference_mode():
+            assert norm_relu_pool(x.bfloat16(), norm)[:, 1].isnan().all()
+
+
 def test_a_layer_in_half_precision_is_left_to_pytorch():
     x, norm = images(torch.bfloat16, 4, 4, 4).detach(), layer(4).eval().bfloat16()
     torch.testing.assert_close(norm_relu_pool(x, norm), F.relu(norm(x)))
@@ -163,3 +171,19 @@ def test_a_shortcut_of_another_shape_is_added_as_pytorch_adds_it(dtype):
     with torch.inference_mode():
         out = norm_relu_pool(x, norm, shortcut=shortcut)
     torch.testing.assert_close(out, F.relu(norm(x) + shortcut))
+
+
+def test_batches_are_normalised_without_running_statistics(dtype):
+    assert_trains_without_statistics(norm_relu_pool, plain, 8, dtype)
+
+
+def test_a_variance_is_never_negative(dtype):
+    assert_a_constant_channel_has_no_negative_variance(norm_relu_pool, 8, dtype)
+
+
+def test_unusual_parameters_are_read_as_they_are(dtype):
+    assert_unusual_parameters_are_read_as_they_are(norm_relu_pool, plain, 8, dtype)
+
+
+def test_under_function_transforms_the_layers_are_used(dtype):
+    assert_works_under_function_transforms(norm_relu_pool, plain, 8, dtype)

@@ -9,10 +9,14 @@ from torch import nn
 
 from tests.kernels.norms import (
     CLOSE,
+    assert_a_constant_channel_has_no_negative_variance,
     assert_large_means_do_not_cancel,
     assert_predicts_alike,
     assert_same_bits_again,
     assert_trains_alike,
+    assert_trains_without_statistics,
+    assert_unusual_parameters_are_read_as_they_are,
+    assert_works_under_function_transforms,
     images,
     in_float64,
     layer,
@@ -59,7 +63,6 @@ def test_the_whole_range_of_gelu_and_its_slope(dtype):
 @pytest.mark.parametrize(
     "layer_of",
     [
-        lambda: nn.BatchNorm2d(16, track_running_stats=False),
         lambda: nn.BatchNorm2d(16, affine=False),
         lambda: nn.BatchNorm2d(16, momentum=None),
     ],
@@ -114,3 +117,19 @@ def test_what_is_not_finite_shows(dtype, bad, pool):
 
 def test_same_threads_same_bits(dtype):
     assert_same_bits_again(pool_norm_gelu, 9, dtype)
+
+
+def test_batches_are_normalised_without_running_statistics(dtype):
+    assert_trains_without_statistics(pool_norm_gelu, plain, 16, dtype)
+
+
+def test_a_variance_is_never_negative(dtype):
+    assert_a_constant_channel_has_no_negative_variance(pool_norm_gelu, 16, dtype)
+
+
+def test_unusual_parameters_are_read_as_they_are(dtype):
+    assert_unusual_parameters_are_read_as_they_are(pool_norm_gelu, plain, 16, dtype)
+
+
+def test_under_function_transforms_the_layers_are_used(dtype):
+    assert_works_under_function_transforms(pool_norm_gelu, plain, 16, dtype)

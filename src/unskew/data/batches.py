@@ -58,14 +58,19 @@ class Batches:
     Parameters
     ----------
     view: what to draw from.
-    mean, std: per channel, float32 (3,), in units of 0..255.
+    mean, std: per channel, float32 (3,), in units of 0..255; one number is of all three.
     device: where batches live. On the CPU the set is indexed where it lies; to an accelerator it
         is moved once, as uint8, for all its views and all runs of the process.
+
+    Raises
+    ------
+    ValueError: a position of the view is not in the set, or mean or std have another shape.
     """
 
     def __init__(
         self, view: View, mean: NDArray[np.float32], std: NDArray[np.float32], device: str = "cpu"
     ) -> None:
+        _check_positions(view)
         self.device = torch.device(device)
         self._readahead: Readahead | None
         if self.device.type == "cpu":
@@ -77,9 +82,8 @@ class Batches:
             self._positions = torch.from_numpy(view.positions).long().to(device)
             self._readahead = None
         self.labels = torch.from_numpy(view.labels).to(device)
-        # Kernels read memory as what it ought to hold; NumPy's own floats have 64 bits.
-        self._mean = torch.from_numpy(mean).float().to(device)
-        self._scale = torch.from_numpy(1 / std).float().to(device)
+        self._mean = _of_channels(mean).to(device)
+        self._scale = _of_channels(1 / np.asarray(std)).to(device)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -97,10 +101,16 @@ class Batches:
         flips: bool (B,), mirrored where set; None: none is.
         shifts: int64 (B, 2) as `augment.pad_and_crop` takes them; None: none is shifted. Other
             dtypes are converted, here and in the constructor.
+
+        Raises
+        ------
+        IndexError: an index is not in the view.
+        ValueError: the shapes do not agree.
         """
         rows = self._positions[indices]
         flips = None if flips is None else flips.bool()
         shifts = None if shifts is None else shifts.long()
+        _check_shapes(rows, flips, shifts)
         if can_batch(self._pixels):
             return batch(self._pixels, rows, flips, shifts, PADDING, self._mean, self._scale)
         pixels = self._pixels[rows].float()
@@ -113,6 +123,30 @@ class Batches:
         """Images that will be wanted soon, int64 (n,): fetched meanwhile if the disk is slow."""
         if self._readahead is not None:
             self._readahead(self._positions[indices].numpy())
+
+
+def _check_positions(view: View) -> None:
+    """Kernels trust positions, which a set of its own could count from its end as NumPy does."""
+    size, positions = len(view.images), view.positions
+    if len(positions) and not 0 <= positions.min() <= positions.max() < size:
+        raise ValueError(
+            f"the positions of a view of {size:,} images lie between 0 and {size - 1:,}"
+        )
+
+
+def _check_shapes(rows: Tensor, flips: Tensor | None, shifts: Tensor | None) -> None:
+    batch = len(rows) if rows.dim() else 0
+    if rows.dim() != 1:
+        raise ValueError(f"indices have one dimension, not the shape {tuple(rows.shape)}")
+    if flips is not None and flips.shape != (batch,):
+        raise ValueError(f"flips have the shape ({batch},), not {tuple(flips.shape)}")
+    if shifts is not None and shifts.shape != (batch, 2):
+        raise ValueError(f"shifts have the shape ({batch}, 2), not {tuple(shifts.shape)}")
+
+
+def _of_channels(values: NDArray[np.floating]) -> Tensor:
+    """float32 (3,), contiguous: kernels read memory as what it ought to hold."""
+    return torch.from_numpy(np.broadcast_to(values, 3).astype(np.float32))
 
 
 def _as_tensor(pixels: NDArray[np.uint8]) -> Tensor:

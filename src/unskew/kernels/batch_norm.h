@@ -12,8 +12,8 @@ static double total_of(const double *sums, int which, int64_t c, int64_t C, int 
 
 /* From the sums of v - pivot and of its square over `rows` values v a channel. saved: float (4, C),
  * whose third row holds the pivot; filled with a, b, mean and 1 / standard deviation, where
- * a v + b is the normalised value. The running statistics move by `momentum`, the variance
- * unbiased, as in PyTorch. */
+ * a v + b is the normalised value. The running statistics, if there are any, move by `momentum`,
+ * the variance unbiased, as in PyTorch. */
 static void normalise(const double *sums, const float *gamma, const float *beta,
                       float *running_mean, float *running_variance, float momentum, float epsilon,
                       float *saved, int64_t rows, int64_t C, int parts) {
@@ -21,12 +21,15 @@ static void normalise(const double *sums, const float *gamma, const float *beta,
     for (int64_t c = 0; c < C; c++) {
         double shift = total_of(sums, 0, c, C, parts) / rows;
         double variance = total_of(sums, 1, c, C, parts) / rows - shift * shift;
+        /* Where the values hardly differ and lie far from the pivot, rounding may end below 0. */
+        if (variance < 0) variance = 0;
         double m = mean[c] + shift;
         double scale = 1 / sqrt(variance + epsilon);
         mean[c] = (float)m;
         inverse[c] = (float)scale;
         a[c] = (float)(gamma[c] * scale);
         b[c] = (float)(beta[c] - m * gamma[c] * scale);
+        if (!running_mean) continue;
         running_mean[c] += momentum * (float)(m - running_mean[c]);
         double unbiased = variance * rows / (rows - 1);
         running_variance[c] += momentum * (float)(unbiased - running_variance[c]);

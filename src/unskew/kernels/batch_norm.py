@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from unskew.kernels.formats import FOLDERS
+from unskew.kernels.formats import FOLDERS, transformed
 
 MAX_CHANNELS = 1024  # of norm_relu_pool.h and pool_norm_gelu.c
 
@@ -23,12 +23,35 @@ def fits(images: Tensor, norm: nn.BatchNorm2d, values: int) -> bool:
         and images.device.type == "cpu"
         and images.shape[1] == norm.num_features <= MAX_CHANNELS
         and norm.affine
-        and norm.weight.dtype is torch.float32
-        and norm.weight.device == images.device
-        and norm.track_running_stats
+        and all(_readable(tensor) for tensor in (norm.weight, norm.bias, *_statistics(norm)))
+        and (moves(norm) or norm.training)
         and norm.momentum is not None
         and (values > 1 if norm.training else not learns(images, norm.weight, norm.bias))
+        and not transformed()
     )
+
+
+def moves(norm: nn.BatchNorm2d) -> bool:
+    """Whether training moves its running statistics; SAM's second pass leaves them alone."""
+    return norm.track_running_stats and norm.running_mean is not None
+
+
+def moved(norm: nn.BatchNorm2d) -> tuple[Tensor | None, Tensor | None]:
+    """Running mean and variance, float32 (C,), for a kernel to move as it trains; None: neither."""
+    if not moves(norm):
+        return None, None
+    assert norm.num_batches_tracked is not None
+    norm.num_batches_tracked.add_(1)
+    return norm.running_mean, norm.running_var
+
+
+def _statistics(norm: nn.BatchNorm2d) -> list[Tensor]:
+    return [kept for kept in (norm.running_mean, norm.running_var) if kept is not None]
+
+
+def _readable(tensor: Tensor) -> bool:
+    """Whether a kernel finds what it expects at the tensor's address."""
+    return tensor.dtype is torch.float32 and tensor.device.type == "cpu" and tensor.is_contiguous()
 
 
 def learns(*tensors: Tensor) -> bool:

@@ -23,15 +23,20 @@ IN_TILES = (("convolution", "convolution_gradient"), ("lstm", "lstm_gradient"))
 def multiplied_in(tensor: Tensor) -> torch.dtype | None:
     """The format that PyTorch would multiply `tensor` in now, or None where no kernel takes it.
 
-    On the CPU that is bfloat16 under autocast to it and float32 without; elsewhere, and in every
-    other format, there are no kernels.
+    On the CPU that is bfloat16 under autocast to it and float32 without; elsewhere, in every other
+    format and under the transforms of `torch.func` there are no kernels.
     """
-    if tensor.device.type != "cpu":
+    if tensor.device.type != "cpu" or transformed():
         return None
     if not torch.is_autocast_enabled("cpu"):
         return torch.float32 if tensor.dtype is torch.float32 else None
     wanted = torch.get_autocast_dtype("cpu")
     return wanted if wanted is torch.bfloat16 and tensor.dtype in FOLDERS else None
+
+
+def transformed() -> bool:
+    """Whether a transform of `torch.func` is at work: its tensors lie nowhere that C could read."""
+    return torch._C._functorch.peek_interpreter_stack() is not None
 
 
 def source(name: str, dtype: torch.dtype) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import functools
 import hashlib
-import itertools
 import os
 import platform
 import shutil
@@ -20,9 +19,12 @@ SOURCES = Path(__file__).parent
 # No -ffast-math: a NaN must stay one, or a diverged run would go unnoticed. But nobody asks whether
 # a comparison with one trapped; that it might keeps compilers from vectorising what chooses.
 FLAGS = ("-O3", "-fno-math-errno", "-fno-trapping-math", "-fPIC", "-shared")
-MACHINE = (("-march=native", "-fopenmp"), ("-march=native",), ("-mcpu=native",))
-"""What compilers may not take, the best first: Apple's has no OpenMP, and its older releases no
--march for their own processors. Without OpenMP a kernel uses one thread."""
+MACHINE = (("-march=native", "-fopenmp"), ("-march=native",))
+"""What compilers may not take, the best first: Apple's has no OpenMP. Without it a kernel uses one
+thread."""
+ARM = ("-mcpu=native",)
+"""Of Apple's older releases, which have no -march for their own processors. On others than ARM it
+would be taken for less than it says."""
 SECONDS = 120
 """After which a compiler that has not ended is given up."""
 
@@ -81,48 +83,75 @@ def _opened(name: str, compiler: str) -> ctypes.CDLL:
 
 
 def _built(name: str, compiler: str) -> Path:
-    """Path of the shared object, named by all that its content depends on."""
+    """Path of the shared object, built now if it never was.
+
+    One built with lesser options is taken only if the compiler has just refused the better ones
+    for a file that nothing is wrong with: one failure, as of a full disk, is not for ever.
+    """
+    said = None
+    for options in (*MACHINE, ARM) if _is_arm() else MACHINE:
+        built = _place(name, compiler, options)
+        if built.exists():
+            return built
+        refusal = _refusal(compiler, options)
+        if refusal is None:
+            _build(SOURCES / f"{name}.c", compiler, options, built)
+            return built
+        said = said or refusal
+    assert said is not None
+    raise said
+
+
+def _place(name: str, compiler: str, options: tuple[str, ...]) -> Path:
+    """Where the shared object lies, named by all that its content depends on."""
     sources = sorted(path for path in SOURCES.rglob("*") if path.suffix in (".c", ".h"))
     parts = [
         compiler,
         *FLAGS,
-        *itertools.chain(*MACHINE),
+        *options,
         _processor(),
         *(path.read_text("utf-8") for path in sources),
     ]
     digest = hashlib.blake2b("\0".join(parts).encode(), digest_size=8).hexdigest()
     cache = os.environ.get("UNSKEW_CACHE") or platformdirs.user_cache_dir("unskew")
-    folder = Path(cache) / "kernels"
-    built = folder / f"{name.replace('/', '-')}-{digest}.so"
-    if built.exists():
-        return built
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    # Several processes may build at once: each into a file of its own, renamed when whole.
-    with tempfile.TemporaryDirectory(dir=folder) as scratch:
-        made = Path(scratch) / built.name
-        _compile(compiler, SOURCES / f"{name}.c", made)
-        made.replace(built)
-    return built
+    return Path(cache) / "kernels" / f"{name.replace('/', '-')}-{digest}.so"
 
 
-def _compile(compiler: str, source: Path, made: Path) -> None:
-    """Raises what the compiler said to the best options, where it takes none of them."""
-    said: list[subprocess.CalledProcessError] = []
-    for machine in MACHINE:
-        command = [compiler, *FLAGS, *machine, str(source), "-o", str(made), "-lm"]
+@functools.cache
+def _refusal(compiler: str, options: tuple[str, ...]) -> subprocess.CalledProcessError | None:
+    """What the compiler says of a file that holds one function; None where it builds it."""
+    with tempfile.TemporaryDirectory() as scratch:
+        source = Path(scratch) / "one.c"
+        source.write_text("int one(void) { return 1; }\n", encoding="utf-8")
         try:
-            subprocess.run(
-                command,
-                check=True,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                timeout=SECONDS,
-            )
-            return
+            _compile(source, compiler, options, source.with_suffix(".so"))
         except subprocess.CalledProcessError as error:
-            said.append(error)
-    raise said[0]
+            return error
+    return None
+
+
+def _build(source: Path, compiler: str, options: tuple[str, ...], built: Path) -> None:
+    built.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    # Several processes may build at once: each into a file of its own, renamed when whole.
+    with tempfile.TemporaryDirectory(dir=built.parent) as scratch:
+        made = Path(scratch) / built.name
+        _compile(source, compiler, options, made)
+        made.replace(built)
+
+
+def _compile(source: Path, compiler: str, options: tuple[str, ...], made: Path) -> None:
+    subprocess.run(
+        [compiler, *FLAGS, *options, str(source), "-o", str(made), "-lm"],
+        check=True,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=SECONDS,
+    )
+
+
+def _is_arm() -> bool:
+    return platform.machine().lower() in ("arm64", "aarch64")
 
 
 def _processor() -> str:

@@ -58,8 +58,10 @@ def _fits(sequences: Tensor, layers: nn.LSTM, dtype: torch.dtype) -> bool:
         and not layers.proj_size
         and not layers.dropout
         and layers.hidden_size % UNITS == 0
-        and layers.weight_ih_l0.dtype is torch.float32
-        and layers.weight_ih_l0.device == sequences.device
+        and all(
+            parameter.dtype is torch.float32 and parameter.device == sequences.device
+            for parameter in layers.parameters()
+        )
         and load(source("lstm", dtype)).functions is not None
     )
 

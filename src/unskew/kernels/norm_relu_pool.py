@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from unskew.kernels.batch_norm import at_prediction, fits, learns
+from unskew.kernels.batch_norm import at_prediction, fits, learns, moved
 from unskew.kernels.call import call
 from unskew.kernels.formats import source
 from unskew.kernels.layout import channels_last, new_floats, new_images, new_sums
@@ -42,8 +42,6 @@ def norm_relu_pool(
         plain = F.relu(norm(images) if shortcut is None else norm(images) + shortcut)
         return F.max_pool2d(plain, 2) if pool else plain
     if norm.training:
-        assert norm.num_batches_tracked is not None
-        norm.num_batches_tracked.add_(1)
         trained: Tensor = _Training.apply(images, shortcut, norm.weight, norm.bias, norm, pool)
         return trained
     slope, shift = at_prediction(norm)
@@ -80,7 +78,7 @@ class _Training(torch.autograd.Function):
         saved = new_floats(4, channels)
         call(
             source("norm_relu_pool", images.dtype), "forward_training",
-            images, shortcut, gamma, beta, norm.running_mean, norm.running_var,
+            images, shortcut, gamma, beta, *moved(norm),
             c_float(norm.momentum or 0.0), c_float(norm.eps), saved,
             new_sums(parts, channels), out, c_int64(rows), width, channels, parts,
         )  # fmt: skip

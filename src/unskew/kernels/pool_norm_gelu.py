@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from unskew.kernels.batch_norm import at_prediction, fits
+from unskew.kernels.batch_norm import at_prediction, fits, moved
 from unskew.kernels.call import call
 from unskew.kernels.formats import source
 from unskew.kernels.layout import channels_last, new_floats, new_images, new_sums
@@ -39,8 +39,6 @@ def pool_norm_gelu(images: Tensor, norm: nn.BatchNorm2d, pool: bool = False) -> 
     if not _fits(images, norm, pool):
         return F.gelu(norm(F.max_pool2d(images, 2) if pool else images))
     if norm.training:
-        assert norm.num_batches_tracked is not None
-        norm.num_batches_tracked.add_(1)
         trained: Tensor = _Training.apply(images, norm.weight, norm.bias, norm, pool)
         return trained
     slope, shift = at_prediction(norm)
@@ -71,7 +69,7 @@ class _Training(torch.autograd.Function):
         saved = new_floats(4, channels)
         call(
             source("pool_norm_gelu", images.dtype), "forward_training",
-            images, gamma, beta, norm.running_mean, norm.running_var,
+            images, gamma, beta, *moved(norm),
             c_float(norm.momentum or 0.0), c_float(norm.eps), saved, new_sums(parts, channels),
             pooled, chosen, out, *_size(images), parts,
         )  # fmt: skip

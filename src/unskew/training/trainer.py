@@ -127,9 +127,9 @@ class Trainer:
 
     def epoch(self, listen: Callable[[Event], None] = lambda event: None) -> Iterator[int]:
         """Train what is left of the current epoch, yielding the steps done after each step."""
+        mark = time.perf_counter()
         position, epoch = self.state.position, self.begin_epoch(listen)
         number = len(self.state.history.epochs)
-        mark = time.perf_counter()
         while position.step < epoch.steps and not self.out_of_steps(len(self._losses)):
             batch = epoch.batch(position.step)
             self._set_rates(epoch.steps)

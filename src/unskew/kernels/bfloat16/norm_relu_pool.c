@@ -13,7 +13,8 @@ static inline float load(number x) {
 static inline number store(float value) { /* to nearest, ties to even */
     uint32_t bits;
     memcpy(&bits, &value, 4);
-    return (number)((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
+    number rounded = (number)((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
+    return value != value ? 0x7fc0 : rounded; /* rounding may carry a NaN over to a number */
 }
 
 #include "../norm_relu_pool.h"

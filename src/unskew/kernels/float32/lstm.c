@@ -51,7 +51,7 @@ INLINE void forward_tile(const Forward *f, int64_t t, int64_t row, int64_t unit,
             store(gates[2 * half + 1][r], sums[r][1]);
         }
     }
-    const float *before = f->cells + (f->gates ? (t - 1) * B * H : 0);
+    const float *before = f->cells + (f->gates && t ? (t - 1) * B * H : 0);
     float *now = f->cells + (f->gates ? t * B * H : 0);
     for (int r = 0; r < rows; r++) {
         int64_t at = (row + r) * H + unit;

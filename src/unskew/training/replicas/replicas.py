@@ -119,7 +119,7 @@ class Replicas:
 
     def epoch(self, listen: Sequence[Listener] | None = None) -> Iterator[int]:
         """Train what is left of the current epoch, yielding the steps done after each step."""
-        listen = listen or [_ignore] * len(self.trainers)
+        listen, mark = listen or [_ignore] * len(self.trainers), time.perf_counter()
         # A run that has diverged keeps its place among the tensors, and stays at its old epoch.
         # It shows what another one shows.
         drawn = [
@@ -134,7 +134,7 @@ class Replicas:
         plain_step = self._step_of(epochs, of_all)
         step_of_all = Captured(plain_step, self._device)
         leader = self._alive()[0]
-        step, mark = leader.state.position.step, time.perf_counter()
+        step = leader.state.position.step
         count, batch_size = len(self.trainers), self._recipe.batch_size
         while step < steps and not leader.out_of_steps(len(self._losses)):
             begin = step * batch_size
