@@ -97,7 +97,19 @@ def test_the_seed_of_a_sampler_acts_where_images_are_left_out():
 
 
 @pytest.mark.parametrize(
-    "counts", [[0.9, 0.1], [5000.7, 0.4], [float("nan"), 1], [-1, 2], [], [0], [10**400, 1]]
+    "counts",
+    [
+        [0.9, 0.1],
+        [5000.7, 0.4],
+        [float("nan"), 1],
+        [float("inf"), 5],
+        [1e30, 5],
+        [-1, 2],
+        [],
+        [0],
+        [10**400, 1],
+        [[1, 2], [3]],
+    ],
 )
 def test_what_counts_no_images_is_refused(counts):
     with pytest.raises(UserError, match="counts must be images of each class"):
@@ -130,7 +142,17 @@ def test_logits_of_a_network_that_still_trains_are_adjusted():
 
 
 @pytest.mark.parametrize(
-    "labels", [[0, 1, -1], [0.0, 0.5], [0, float("nan")], ["cat", "dog"], [[0, 1]]]
+    "labels",
+    [
+        [0, 1, -1],
+        [0.0, 0.5],
+        [0, float("nan")],
+        [0, float("inf")],
+        [0, 1e15],
+        ["cat", "dog"],
+        [[0, 1]],
+        [[0, 1], [2]],
+    ],
 )
 def test_what_are_no_labels_are_refused(labels):
     with pytest.raises(UserError, match="labels must be classes, whole numbers"):
@@ -181,7 +203,7 @@ def test_what_is_fitted_takes_held_out_images():
         (lambda: unskew.RemedyLoss("focal", [3, -1]), "images of each class"),
         (lambda: unskew.RemedySampler("focal", LABELS), "no sampler by itself"),
         (lambda: unskew.RemedySampler("oversample_augmented", LABELS), "acts through transform"),
-        (lambda: unskew.RemedySampler("oversample", []), "images of each class"),
+        (lambda: unskew.RemedySampler("oversample", []), "labels must be classes"),
         (lambda: unskew.adjust_logits("focal", torch.zeros(2, 3), COUNTS), "no adjustment"),
         (
             lambda: unskew.adjust_logits("posthoc_em", torch.zeros(2, 4), COUNTS),

@@ -5,6 +5,7 @@ import pytest
 from unskew.errors import UserError
 from unskew.training.fitting import check_fits, check_recipe
 from unskew.training.recipe import Recipe
+from unskew.training.trainer import Trainer
 
 DIVIDED = Recipe(remedy="mixup+weight_decay_by_layer")
 
@@ -28,3 +29,16 @@ def test_an_end_of_the_stems_training_needs_a_stem(splits):
     check_fits(Recipe(model="whitened_cnn", stem_epochs=1, batch_size=20), splits)
     with pytest.raises(UserError, match="stem_epochs only acts with a whitening layer"):
         check_fits(Recipe(model="cnn", stem_epochs=1, batch_size=20), splits)
+
+
+def test_from_python_an_end_of_the_stems_training_needs_a_stem_as_well(splits):
+    with pytest.raises(UserError, match="stem_epochs only acts with a whitening layer"):
+        Trainer(Recipe(model="lstm", stem_epochs=1, batch_size=20), splits)
+
+
+def test_who_divides_the_weight_decay_leaves_no_other_rule_to_act():
+    decaying = DIVIDED.with_(weight_decay=1e-3)
+    with pytest.raises(UserError, match="decay = 'weights' does not act"):
+        check_recipe(decaying.with_(decay="weights"))
+    # An auxiliary network decays by the recipe's rule.
+    check_recipe(decaying.with_(decay="weights", remedy="bcl+weight_decay_by_layer"))

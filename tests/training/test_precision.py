@@ -41,7 +41,14 @@ def test_what_is_named_is_taken(monkeypatch, device):
     assert resolve("bfloat16", device) is torch.bfloat16
 
 
+def test_a_gpu_is_asked_for_the_same_sums_every_time(monkeypatch):
+    monkeypatch.setattr(torch.backends.cudnn, "deterministic", False)
+    exact_convolutions(torch.bfloat16)
+    assert torch.backends.cudnn.deterministic
+
+
 def test_float32_is_no_tf32(monkeypatch):
+    monkeypatch.setattr(torch.backends.cudnn, "deterministic", False)
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
     exact_convolutions(torch.bfloat16)
     assert torch.backends.cudnn.allow_tf32

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -110,6 +112,13 @@ def test_run_id_is_readable_and_safe_as_a_folder_name():
         ({"alternate_flips": True, "augmentation": "none"}, "alternate_flips only acts"),
         ({"stem_epochs": 0}, "stem_epochs = 0"),
         ({"skew": {"profile": "stairs"}}, "skew"),
+        (
+            {"remedy_options": {"focal": {"gamma": math.nan}}},
+            "^remedy_options.focal.gamma = nan: an option is a finite number",
+        ),
+        ({"model_options": {"width": None}}, "^model_options.width = None: an option is"),
+        ({"model_options": {"width": [1, [2]]}}, "or a list of numbers"),
+        ({"remedy_options": {"focal": 3}}, "remedy_options.focal = 3: "),
     ],
 )
 def test_bad_values_are_one_sentence_that_names_field_and_value(fields, words):

@@ -3,6 +3,7 @@
 import resource
 
 import pytest
+import torch
 from safetensors.torch import load_file
 
 from unskew.errors import UserError
@@ -50,6 +51,34 @@ def test_a_full_disk_is_told_in_a_sentence_and_leaves_no_scrap(splits, tmp_path,
     with pytest.raises(UserError, match="cannot write the run"):
         run(RECIPE, splits, tmp_path / "run")
     assert {path.name for path in (tmp_path / "run").iterdir()} == {"recipe.toml"}
+
+
+@either
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+        MemoryError(),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:121] DefaultCPUAllocator: can't allocate"),
+    ],
+    ids=["GPU", "Python", "PyTorch"],
+)
+def test_a_full_memory_is_told_in_a_sentence(splits, tmp_path, run, monkeypatch, error):
+    def fail(*arguments):
+        raise error
+
+    monkeypatch.setattr("unskew.training.trainer.Trainer.begin_epoch", fail)
+    with pytest.raises(UserError, match="cpu has no room for .*smaller batch_size"):
+        run(RECIPE, splits, tmp_path / "run")
+
+
+def test_other_errors_are_not_taken_for_a_full_memory(splits, tmp_path, monkeypatch):
+    def fail(*arguments):
+        raise RuntimeError("expected scalar type Long")
+
+    monkeypatch.setattr("unskew.training.trainer.Trainer.begin_epoch", fail)
+    with pytest.raises(RuntimeError, match="scalar type"):
+        execute(RECIPE, splits, tmp_path / "run")
 
 
 def test_a_disk_that_is_full_at_the_end_leaves_the_checkpoint(splits, tmp_path, small_disk):

@@ -8,6 +8,7 @@ import torch
 from unskew.data.skew import StepSkew
 from unskew.errors import UserError
 from unskew.remedies.base import Draw, Remedy, Stage
+from unskew.remedies.registry import names
 from unskew.training.checkpoint import load_state, save_state
 from unskew.training.divergence import Diverged, check_losses
 from unskew.training.events import EpochBegan, EpochEnded, StepsDone
@@ -100,6 +101,40 @@ def test_training_leaves_the_callers_generator_alone(splits):
     before = torch.get_rng_state()
     trained(SMALL.with_(epochs=1), splits)
     assert torch.equal(before, torch.get_rng_state())
+
+
+@pytest.fixture
+def drawing(monkeypatch):
+    """The recipe of a remedy that draws from PyTorch's own generator, as users' may."""
+    names()  # registers the package's own, which are to stay
+    monkeypatch.setattr(Remedy, "known", dict(Remedy.known))
+
+    @dataclass(frozen=True)
+    class Noise(Remedy):
+        name = "noise"
+
+        def transform(self, batch, facts, rng):
+            return batch.with_(images=batch.images + 0.1 * torch.randn_like(batch.images))
+
+    return SMALL.with_(remedy="noise")
+
+
+def test_what_a_users_remedy_draws_follows_from_the_seed(splits, drawing, tmp_path):
+    """After other runs in the process, after another seed, and gone on with in mid-epoch."""
+    torch.manual_seed(1)
+    whole = trained(drawing, splits)
+    torch.manual_seed(2)
+    stopped = Trainer(drawing, splits)
+    for steps in stopped.epoch():
+        if steps == 2:
+            break
+    save_state(stopped.save(), tmp_path / "state")
+    torch.manual_seed(3)
+    resumed = Trainer(drawing, splits)
+    resumed.restore(load_state(tmp_path / "state"))
+    resumed.fit()
+    assert same(weights(whole), weights(resumed))
+    assert not same(weights(whole), weights(trained(drawing.with_(seed=1), splits)))
 
 
 def test_no_generator_of_a_gpu_is_seeded(splits, monkeypatch):

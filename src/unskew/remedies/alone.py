@@ -20,6 +20,10 @@ from unskew.remedies.registry import make_remedy
 Options = Mapping[str, Mapping[str, Any]]
 """Values of remedies' fields, by remedy and field."""
 
+MOST_CLASSES = 10**6
+MOST_IMAGES = 10**8
+"""Of a class. What is larger is a mistake, which would fill the memory."""
+
 
 class RemedyLoss(nn.Module):
     """A remedy's loss, class weights included, as a PyTorch criterion.
@@ -55,7 +59,7 @@ class RemedyLoss(nn.Module):
     ) -> None:
         super().__init__()
         self._remedy = _only(remedy, options, {"loss", "class_weights"}, "loss")
-        self._facts = _facts(np.asarray(counts), epochs)
+        self._facts = _facts(counts, epochs)
         self._remedy.check(self._facts)
         self.set_epoch(0)
 
@@ -170,7 +174,7 @@ def adjust_logits(
     >>> adjust_logits("posthoc_logit_adjustment", [[1.0, 0.0]], counts=[900, 100]).argmax().item()
     1
     """
-    found, facts = _only(remedy, options, {"adjustment"}, "adjustment"), _facts(np.asarray(counts))
+    found, facts = _only(remedy, options, {"adjustment"}, "adjustment"), _facts(counts)
     found.check(facts)
     if found.held_out and held_out is None:
         raise UserError(
@@ -204,11 +208,25 @@ def _labels(values: ArrayLike | Tensor, logits: Tensor) -> Tensor:
 
 
 def _classes(values: ArrayLike) -> NDArray[np.int64]:
-    labels = np.asarray(values)
-    whole = labels.dtype.kind in "biuf" and labels.ndim == 1 and (labels == np.floor(labels)).all()
-    if not whole or (labels < 0).any():
-        raise UserError("labels must be classes, whole numbers (N,) from 0 up")
-    return labels.astype(np.int64)
+    labels = _whole_numbers(values, MOST_CLASSES)
+    if labels is None:
+        raise UserError(
+            f"labels must be classes, whole numbers (N,) from 0 to {MOST_CLASSES - 1:,}"
+        )
+    return labels
+
+
+def _whole_numbers(values: ArrayLike, end: int) -> NDArray[np.int64] | None:
+    """int64 (n,), n > 0, each at least 0 and below `end`; None where they are not."""
+    try:
+        found = np.asarray(values)
+    except ValueError:  # lists of unequal length
+        return None
+    if found.dtype.kind not in "biuf" or found.ndim != 1 or found.size == 0:
+        return None
+    if not ((found >= 0) & (found < end)).all() or (found != np.floor(found)).any():
+        return None
+    return found.astype(np.int64)
 
 
 def _only(spec: str, options: Options | None, hooks: set[str], what: str) -> Remedy:
@@ -221,18 +239,17 @@ def _only(spec: str, options: Options | None, hooks: set[str], what: str) -> Rem
 
 
 def _facts(
-    counts: NDArray[Any],
+    counts: ArrayLike,
     epochs: int = 1,
     labels: NDArray[np.int64] | None = None,
     seed: int = 0,
 ) -> Facts:
-    counted = counts.ndim == 1 and counts.size > 0 and counts.dtype.kind in "biuf"
-    counted = counted and bool((counts == np.floor(counts)).all())
-    if not counted or (counts < 0).any() or not counts.any():
+    counted = _whole_numbers(counts, MOST_IMAGES)
+    if counted is None or not counted.any():
         raise UserError(
-            f"counts must be images of each class, whole numbers (K,), not {counts.tolist()}"
+            f"counts must be images of each class, whole numbers (K,) below {MOST_IMAGES:,}, not "
+            f"{str(counts)[:80]}"
         )
-    counts = counts.astype(np.int64)
     if labels is None:
-        labels = np.repeat(np.arange(len(counts), dtype=np.int64), counts)
-    return Facts(counts, labels, epochs, batch_size=1, seed=seed)
+        labels = np.repeat(np.arange(len(counted), dtype=np.int64), counted)
+    return Facts(counted, labels, epochs, batch_size=1, seed=seed)

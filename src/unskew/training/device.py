@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
 from unskew.errors import UserError
+
+FULL_CPU = ("DefaultCPUAllocator", "not enough memory")
+"""What PyTorch says where a processor's memory is full: it has an exception for a GPU's alone."""
 
 
 def check_device(device: str) -> None:
@@ -37,3 +42,27 @@ def check_device(device: str) -> None:
         raise UserError(
             f"device {device!r}: PyTorch finds {count} GPUs here: choose another, or cpu"
         )
+
+
+@contextmanager
+def fitting_on(device: str, what: str) -> Iterator[None]:
+    """What a full device ends inside is said in one sentence.
+
+    Parameters
+    ----------
+    what: there is no room for, in words.
+
+    Raises
+    ------
+    UserError: in place of PyTorch's error.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        full = isinstance(error, MemoryError | torch.OutOfMemoryError)
+        if not full and not any(words in str(error) for words in FULL_CPU):
+            raise
+        raise UserError(
+            f"{device} has no room for {what}: train fewer at once (--workers, --replicas), or "
+            "choose a smaller batch_size or smaller images (--image-size)"
+        ) from None

@@ -7,7 +7,6 @@ import torch
 from unskew.data.imageset import Splits
 from unskew.errors import UserError
 from unskew.models.registry import build, network_class
-from unskew.models.whitening import whitening_of
 from unskew.remedies.base import Remedy
 from unskew.remedies.registry import make_remedy
 from unskew.training.optimisation import check_optimizer
@@ -25,7 +24,8 @@ def check_recipe(recipe: Recipe) -> Remedy:
     Raises
     ------
     UserError: unknown model or remedy, an option of the remedy or label smoothing that does not
-        go with it, too few epochs for its stages, or no weight decay for a remedy that divides it.
+        go with it, too few epochs for its stages, or no weight decay, or a rule of its own for it,
+        with a remedy that divides it.
     """
     network_class(recipe.model)
     remedy = make_remedy(recipe.remedy, recipe.remedy_options)
@@ -40,6 +40,11 @@ def check_recipe(recipe: Recipe) -> Remedy:
             f"remedy {recipe.remedy!r} says where weight decay acts, and weight_decay is 0: give "
             "it a value above 0"
         )
+    if remedy.divides_decay and recipe.decay != "all" and "auxiliary" not in remedy.overrides():
+        raise UserError(
+            f"decay = {recipe.decay!r} does not act with remedy {recipe.remedy!r}, which says "
+            "itself where weight decay acts: leave it out"
+        )
     return remedy
 
 
@@ -48,8 +53,8 @@ def check_fits(recipe: Recipe, splits: Splits) -> None:
 
     Raises
     ------
-    UserError: as `check_recipe`; or the skew, the batch size, the network, its optimiser or the
-        remedy does not fit, or stem_epochs is given where no layer whitens.
+    UserError: as `check_recipe` and `check_optimizer`; or the skew, the batch size, the network or
+        the remedy does not fit.
     """
     remedy = check_recipe(recipe)
     shown = select(recipe, splits, remedy.held_out)
@@ -57,9 +62,4 @@ def check_fits(recipe: Recipe, splits: Splits) -> None:
     with torch.device("meta"):  # shapes only: no weights are made and no random number is drawn
         network = build(recipe.model, train.num_classes, train.image_shape[0], recipe.model_options)
     check_optimizer(recipe, network)
-    if recipe.stem_epochs is not None and whitening_of(network) is None:
-        raise UserError(
-            f"stem_epochs only acts with a whitening layer, and model {recipe.model!r} has none: "
-            "leave it out"
-        )
     remedy.check(shown.facts(recipe, network.num_features))

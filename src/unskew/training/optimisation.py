@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from unskew.errors import UserError
+from unskew.models.whitening import whitening_of
 from unskew.remedies.base import Remedy, Stage
 from unskew.training.groups import parameter_groups
 from unskew.training.muon import Muon
@@ -15,11 +16,22 @@ from unskew.training.recipe import Recipe
 
 
 def check_optimizer(recipe: Recipe, network: nn.Module) -> None:
-    """Raise a UserError if Muon is asked for a network without filters."""
+    """Whether the network has what the recipe's optimiser is to treat apart.
+
+    Raises
+    ------
+    UserError: Muon is asked for a network without filters, or stem_epochs is given where no layer
+        whitens.
+    """
     if recipe.optimizer == "muon" and not any(p.dim() == 4 for p in network.parameters()):
         raise UserError(
             f"optimizer = 'muon' moves the filters of convolutions, and {recipe.model!r} has none: "
             "choose sgd or adamw"
+        )
+    if recipe.stem_epochs is not None and whitening_of(network) is None:
+        raise UserError(
+            f"stem_epochs only acts with a whitening layer, and model {recipe.model!r} has none: "
+            "leave it out"
         )
 
 

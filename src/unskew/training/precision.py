@@ -32,11 +32,13 @@ def _has_fast_bfloat16(device: str) -> bool:
 
 
 def exact_convolutions(dtype: torch.dtype) -> None:
-    """Let a GPU multiply in float32 where a run says that it does.
+    """Let a GPU multiply in float32 where a run says that it does, and the same way every time.
 
     PyTorch's default for convolutions and for cuDNN's LSTM is TF32, whose products have 10 bits of
-    the 23. The setting is the process's.
+    the 23, and algorithms whose sums depend on which thread is first. The settings are the
+    process's.
     """
+    torch.backends.cudnn.deterministic = True
     if dtype is torch.float32:
         torch.backends.cudnn.allow_tf32 = False
 

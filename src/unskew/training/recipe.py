@@ -34,8 +34,8 @@ class Recipe(BaseModel):
     """One training run, fully determined by these fields.
 
     Frozen, checked at construction (unknown fields are errors), the same from Python, TOML and
-    the command line. Two recipes that would train the same network on the same images have the
-    same `digest`, which names the run.
+    the command line. Two recipes with the same fields have the same `digest`, which names the run;
+    options of remedies and networks count as they are written, a default one too.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -275,7 +275,16 @@ def explain_validation(error: ValidationError, known: Iterable[str] = ()) -> str
     known: fields that an unknown one may be a misspelling of.
     """
     first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"]) or "the recipe"
+    place = first["loc"]
+    deep = {("model_options",): 2, ("remedy_options",): 3}.get(place[:1], 0)
+    if 0 < deep < len(place):
+        # Each type that an option may have complains of its own; what they are called is ours.
+        named = ".".join(str(part) for part in place[:deep])
+        return (
+            f"{named} = {first.get('input')!r}: an option is a finite number, a word, true or "
+            "false, or a list of numbers"
+        )
+    where = ".".join(str(part) for part in place) or "the recipe"
     if first["type"] == "extra_forbidden":
         near = nearest(where, known)
         mend = f"did you mean {near!r}?" if near else "check its spelling"

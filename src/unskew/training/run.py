@@ -20,6 +20,7 @@ from unskew.errors import UserError
 from unskew.evaluation.evaluation import Evaluation, evaluate_logits
 from unskew.remedies.base import HeldOut
 from unskew.training.checkpoint import load_state, save_state
+from unskew.training.device import fitting_on
 from unskew.training.divergence import Diverged
 from unskew.training.events import Event, RunEnded
 from unskew.training.files import (
@@ -107,7 +108,8 @@ def execute(
     Raises
     ------
     UserError: the recipe does not fit the data or was made for others, the folder holds another
-        run or cannot be written, or the twin's holds a run that is not the recipe's twin.
+        run or cannot be written, the twin's holds a run that is not the recipe's twin, or the
+        device is full.
     """
     done = load_outcome(folder)
     if done is not None:
@@ -119,16 +121,17 @@ def execute(
     trained = None if twin is None else load_outcome(twin)
     if twin is not None and trained is not None:
         _check_twin(trained.run_id, recipe, twin)
-    run = open_run(recipe, splits, folder, device)
-    if twin is not None and trained is not None:
-        adopt(run.trainer, twin, trained.outcome == DIVERGED)
-        return run.close(trained.outcome, trained.message, listen, trained_by=trained.run_id)
-    try:
-        with writing(FOLDER, folder):
-            run.trainer.fit(listen, lambda state: save_state(state, run.checkpoint))
-    except Diverged as error:
-        return run.close(DIVERGED, str(error), listen)
-    return run.close(FINISHED, "", listen)
+    with fitting_on(device, f"the run {folder}"):
+        run = open_run(recipe, splits, folder, device)
+        if twin is not None and trained is not None:
+            adopt(run.trainer, twin, trained.outcome == DIVERGED)
+            return run.close(trained.outcome, trained.message, listen, trained_by=trained.run_id)
+        try:
+            with writing(FOLDER, folder):
+                run.trainer.fit(listen, lambda state: save_state(state, run.checkpoint))
+        except Diverged as error:
+            return run.close(DIVERGED, str(error), listen)
+        return run.close(FINISHED, "", listen)
 
 
 @dataclass(frozen=True)
@@ -182,6 +185,7 @@ def open_run(recipe: Recipe, splits: Splits, folder: Path, device: str) -> OpenR
     ------
     UserError: the recipe does not fit the data or was made for others, the checkpoint is damaged
         or another run's, or the folder cannot be written.
+    torch.OutOfMemoryError: the GPU is full, which is no fault of the checkpoint.
     """
     if recipe.fingerprint and recipe.fingerprint != splits.fingerprint:
         raise UserError(
@@ -199,9 +203,7 @@ def open_run(recipe: Recipe, splits: Splits, folder: Path, device: str) -> OpenR
         try:
             run.trainer.restore(saved)
         except torch.OutOfMemoryError:  # a RuntimeError, and no fault of the file
-            raise UserError(
-                f"{device} has no room for the run {folder}: train fewer at once"
-            ) from None
+            raise
         except (KeyError, TypeError, ValueError, RuntimeError):
             raise UserError(
                 f"{run.checkpoint} is damaged: delete it to start this run afresh"

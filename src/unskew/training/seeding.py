@@ -1,4 +1,4 @@
-"""PyTorch's generator, for what draws from it."""
+"""PyTorch's generators, for what draws from them."""
 
 from __future__ import annotations
 
@@ -19,3 +19,16 @@ def seeded(seed: int) -> Iterator[None]:
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         yield
+
+
+def gpus(device: str) -> list[int]:
+    """Numbers of the GPUs whose generators a run on `device` may draw from."""
+    found = torch.device(device)
+    return [found.index or 0] if found.type == "cuda" else []
+
+
+def seed_generators(seed: int, device: str) -> None:
+    """Put the processor's generator and the device's at a seed, and no other GPU's."""
+    torch.default_generator.manual_seed(seed)
+    for index in gpus(device):
+        torch.cuda.default_generators[index].manual_seed(seed)

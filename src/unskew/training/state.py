@@ -64,6 +64,8 @@ class TrainingState:
                     tensors[f"optimizer.{index}.{name}"] = value
         # Our own draws need no generator state; a remedy written by a user may use PyTorch's.
         tensors["random.cpu"] = torch.get_rng_state()
+        if self._device.type == "cuda":
+            tensors["random.cuda"] = torch.cuda.get_rng_state(self._device)
         return {name: tensor.detach().clone() for name, tensor in tensors.items()}, {
             "position": asdict(self.position),
             "losses": list(self.history.losses),
@@ -89,10 +91,16 @@ class TrainingState:
                     for name, value in found.items()
                 }
         torch.set_rng_state(tensors["random.cpu"])
+        if self._device.type == "cuda" and "random.cuda" in tensors:
+            torch.cuda.set_rng_state(tensors["random.cuda"].cpu(), self._device)
         self.position = Position(**rest["position"])
         self.history = History(
             list(rest["losses"]), [EpochRecord(**record) for record in rest["epochs"]]
         )
+
+    @property
+    def _device(self) -> torch.device:
+        return next(self.network.parameters()).device
 
     def _optimised(self) -> list[nn.Parameter]:
         groups: list[dict[str, Any]] = self.optimizer.param_groups

@@ -11,6 +11,7 @@ from torch import Tensor
 from unskew.data.batches import Batches
 from unskew.data.imageset import Splits
 from unskew.data.normalise import channel_statistics
+from unskew.data.randomness import stream
 from unskew.models.registry import build
 from unskew.remedies.base import Batch, Remedy, Stage
 from unskew.remedies.criterion import Criterion
@@ -26,7 +27,7 @@ from unskew.training.optimisation import group_rates, make_optimizer, stage_deca
 from unskew.training.precision import autocast, exact_convolutions, resolve
 from unskew.training.predict import predict_logits
 from unskew.training.recipe import Recipe
-from unskew.training.seeding import seeded
+from unskew.training.seeding import gpus, seed_generators, seeded
 from unskew.training.shown import select
 from unskew.training.stages import enter_stage, hold_frozen, rest_stem
 from unskew.training.state import Position, TrainingState
@@ -116,9 +117,11 @@ class Trainer:
         Diverged: the loss is no longer finite, or has grown far beyond where it began.
         """
         while not self.finished:
-            for _ in self.epoch(listen):
-                pass
-            after_epoch(self.save())
+            with torch.random.fork_rng(gpus(self.device)):
+                for _ in self.epoch(listen):
+                    pass
+                state = self.save()
+            after_epoch(state)
 
     @property
     def finished(self) -> bool:
@@ -126,10 +129,17 @@ class Trainer:
         return self.state.position.stage >= len(self.stages) or self.out_of_steps()
 
     def epoch(self, listen: Callable[[Event], None] = lambda event: None) -> Iterator[int]:
-        """Train what is left of the current epoch, yielding the steps done after each step."""
+        """Train what is left of the current epoch, yielding the steps done after each step.
+
+        PyTorch's own generators, which a user's remedy may draw from, begin each epoch where the
+        recipe's seed says; unlike `fit` this does not put them back afterwards.
+        """
         mark = time.perf_counter()
         position, epoch = self.state.position, self.begin_epoch(listen)
         number = len(self.state.history.epochs)
+        if position.step == 0:
+            drawn = stream(self.recipe.seed, "pytorch", number)
+            seed_generators(int(drawn.integers(2**63)), self.device)
         while position.step < epoch.steps and not self.out_of_steps(len(self._losses)):
             batch = epoch.batch(position.step)
             self._set_rates(epoch.steps)

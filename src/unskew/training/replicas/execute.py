@@ -9,6 +9,7 @@ from pathlib import Path
 
 from unskew.data.imageset import Splits
 from unskew.training.checkpoint import save_state
+from unskew.training.device import fitting_on
 from unskew.training.events import Event, RunEnded
 from unskew.training.files import writing
 from unskew.training.recipe import Recipe
@@ -65,7 +66,7 @@ def execute_together(
 
     Raises
     ------
-    UserError: a recipe does not fit the data, or a folder cannot be written.
+    UserError: a recipe does not fit the data, a folder cannot be written, or the device is full.
     ValueError: the recipes cannot train together.
     """
     groups: dict[int, list[tuple[Job, OpenRun]]] = defaultdict(list)
@@ -75,10 +76,12 @@ def execute_together(
             check_same(done.run_id, job.recipe, job.folder)
             job.listen(RunEnded(done.run_id, done.outcome, done.message))
         else:
-            run = open_run(job.recipe, splits, job.folder, device)
+            with fitting_on(device, f"the run {job.folder}"):
+                run = open_run(job.recipe, splits, job.folder, device)
             groups[len(run.trainer.state.history.epochs)].append((job, run))
     for group in groups.values():
-        _train([job for job, _ in group], [run for _, run in group])
+        with fitting_on(device, f"{len(group)} runs at once"):
+            _train([job for job, _ in group], [run for _, run in group])
     outcomes = [load_outcome(job.folder) for job in jobs]
     return [outcome for outcome in outcomes if outcome is not None]
 

@@ -220,7 +220,9 @@ class Replicas:
         return logits
 
     def _cast(self, name: str, tensor: Tensor) -> Tensor:
-        """In the format of the products, as autocast does it; norms and counters as they are."""
+        """In the format of the products, as autocast does it; counters, and what layers keep in
+        float32, as they are.
+        """
         kept = name in self._in_float32 or not tensor.is_floating_point()
         return tensor if kept else tensor.to(self._dtype)
 
