@@ -105,3 +105,29 @@ def test_where_files_cannot_be_named_afterwards_the_cache_is_the_same(folder, tm
         for where in ("named", "copied")
     )
     assert one == other
+
+
+def test_who_is_stopped_while_clearing_leaves_nothing_half_there(folder, monkeypatch):
+    pixels = open_data(str(folder)).train.images.copy()
+    with monkeypatch.context() as stopped:
+        stopped.setattr("unskew.data.cache.shutil.rmtree", lambda *_, **__: None)
+        clear_cached("photos")
+    assert not list_cached()
+    assert (open_data(str(folder)).train.images == pixels).all()
+
+
+def test_two_may_clear_at_once(folder, monkeypatch):
+    open_data(str(folder))
+    listed = list_cached()
+    clear_cached()
+    monkeypatch.setattr("unskew.data.cache.list_cached", lambda cache: listed)
+    assert clear_cached() == listed
+
+
+def test_a_cache_whose_name_is_too_long_is_named(folder, monkeypatch):
+    monkeypatch.setenv("UNSKEW_CACHE", "/tmp/" + "x" * 300)
+    for spec in ("digits", str(folder)):
+        with pytest.raises(
+            UserError, match=r"cannot cache .*: File name too long; .* UNSKEW_CACHE"
+        ):
+            open_data(spec)

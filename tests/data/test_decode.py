@@ -214,3 +214,26 @@ def test_exif_that_cannot_be_read_is_as_good_as_none():
     buffer = io.BytesIO()
     Image.new("RGB", (4, 3), (200, 10, 20)).save(buffer, "PNG", exif=b"Exif\0\0garbage!")
     assert decode(buffer.getvalue()).shape == (3, 4, 3)
+
+
+def test_the_transparent_number_of_a_grey_png_of_many_bits_shows_white():
+    wide = np.round(WIDE * 65535).astype(np.uint16)
+    found = decode(saved(Image.fromarray(wide), "PNG", transparency=int(wide[5, 7])))
+    assert found[5, 7].tolist() == [255, 255, 255]
+    others = np.ones(wide.shape, dtype=bool)
+    others[wide == wide[5, 7]] = False
+    assert np.array_equal(found[others][:, 0], (wide >> 8)[others])
+
+
+def test_bytes_that_some_cameras_leave_before_the_end_are_no_damage():
+    data = saved(GRADIENT, "JPEG")
+    assert data.endswith(b"\xff\xd9")
+    found = decode(data[:-2] + b"\x12\x34" + data[-2:])
+    assert np.array_equal(found, decode(data))
+    assert np.array_equal(decode(data[:-2] + b"\x12\x34" + data[-2:], 20), decode(data, 20))
+
+
+def test_what_is_said_of_damage_is_the_same_every_time():
+    """Pillow names an address in memory, and a report must not differ from one run to the next."""
+    with pytest.raises(NotAnImage, match=r"^a damaged GIF \(its header cannot be read\)$"):
+        decode(b"GIF89a")

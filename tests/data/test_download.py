@@ -1,5 +1,6 @@
 """The real download code against a real server, well-behaved and not."""
 
+import errno
 import gzip
 import hashlib
 import io
@@ -107,6 +108,32 @@ def test_a_cut_off_download_goes_on_where_it_was(server, resumes):
     assert len(open_data("cifar10").train) == 5 * ROWS
     assert server.ranges[0] is None
     assert server.ranges[1] == f"bytes={len(server.content) // 2}-"
+
+
+@pytest.mark.parametrize("cut", [False, True])
+def test_what_a_login_page_answers_does_not_replace_what_was_fetched(server, cut):
+    """Such networks answer every request with a page of their own, and say that all is well."""
+    whole, server.cuts = server.content, 1
+    with pytest.raises(UserError, match="ended after"):
+        open_data("cifar10")
+    server.content, server.resumes, server.cuts = b"<html>please log in</html>", False, int(cut)
+    with pytest.raises(UserError, match="ended after" if cut else "checksum"):
+        open_data("cifar10")
+    (part,) = (cache_folder() / "downloads").glob("*.part*")
+    assert part.read_bytes() == whole[: len(whole) // 2]
+    server.content, server.resumes = whole, True
+    assert len(open_data("cifar10").train) == 5 * ROWS
+    assert server.ranges[-1] == f"bytes={len(whole) // 2}-"
+    assert not list((cache_folder() / "downloads").glob("*.part*"))
+
+
+def test_a_full_disk_is_said_to_be_one(server, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("unskew.data.download._fetch", full)
+    with pytest.raises(UserError, match=r"downloads: the disk is full; make room there"):
+        open_data("cifar10")
 
 
 def test_a_wrong_checksum_is_refused_and_not_kept(server):

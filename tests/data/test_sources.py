@@ -7,7 +7,9 @@ import lzma
 import os
 import tarfile
 import threading
+import tracemalloc
 import warnings
+import zipfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -162,11 +164,28 @@ def test_hostile_paths_and_hidden_files_are_not_read(tmp_path):
     }
     splits = open_data(str(write_tar(tmp_path / "a.tar.gz", files)))
     assert splits.train.counts().tolist() == [4, 4]
-    assert splits.notes == ()
+    assert splits.notes == (
+        "2 files were skipped; the first is ../escape/cat/0.png: a path that leads out of the "
+        "archive",
+    )
+
+
+@pytest.mark.parametrize("name", ["photos.zip", "photos.tar.gz"])
+def test_a_class_outside_of_the_archive_is_not_left_out_unsaid(tmp_path, name):
+    files = class_files(("",)) | {f"../bird/{k}.png": image_bytes(60 + k) for k in range(3)}
+    path = WRITERS[name](tmp_path / name, files)
+    assert (
+        "folders without a readable image are no classes here: 'bird'" in open_data(str(path)).notes
+    )
+    with pytest.raises(UserError, match="leads out of the archive: remove it or leave out"):
+        open_data(str(path), strict=True)
 
 
 def only(files, word):
     return {name: data for name, data in files.items() if word in name}
+
+
+PLACES = [("cat", "indoor"), ("cat", "outdoor"), ("dog", "indoor"), ("dog", "outdoor")]
 
 
 @pytest.mark.parametrize(
@@ -184,6 +203,22 @@ def only(files, word):
             "class 'dog' has no images in .*test",
         ),
         (class_files() | class_files(("",)), "keep one layout"),
+        (
+            {f"{kind}/{place}/{k}.png": image_bytes(k) for k, (kind, place) in enumerate(PLACES)},
+            "images in cat/indoor and in dog/indoor, so that it is unclear what the classes are",
+        ),
+        (
+            class_files(("",)) | {"cat/2021/0.png": image_bytes(70)},
+            "images in cat and in cat/2021, so that",
+        ),
+        (
+            {f"{kind}/images/{k}.png": image_bytes(k) for k, (kind, _) in enumerate(PLACES)},
+            "images in cat/images and in dog/images, so that",
+        ),
+        (
+            {f"{kind}/{k}.heic": b"no known format" for k, (kind, _) in enumerate(PLACES)},
+            r"no images in class folders \(4 files were skipped; the first is cat/0.heic: not an ",
+        ),
     ],
 )
 @pytest.mark.parametrize("kind", ["photos", "photos.zip"])
@@ -459,3 +494,98 @@ def test_a_folder_that_cannot_be_listed_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr("unskew.data.sources.folder.os.walk", walk)  # root may read everything
     with pytest.raises(UserError, match=r"cannot read the folder .*train/cat: Permission denied"):
         open_data(str(folder))
+
+
+@pytest.mark.parametrize("around", ["training", "test", "Train/photos"])
+def test_what_lies_around_both_halves_may_have_any_name(tmp_path, around):
+    files = {f"{around}/{name}": data for name, data in class_files().items()}
+    splits = open_data(str(write_zip(tmp_path / "photos.zip", files)))
+    assert splits.train.counts().tolist() == [4, 4]
+    assert splits.test.counts().tolist() == [4, 4]
+    assert splits.notes == ()
+
+
+def test_a_validation_half_that_serves_as_the_test_is_noted(tmp_path):
+    splits = open_data(str(write_folder(tmp_path / "photos", class_files(("train/", "val/")))))
+    assert splits.notes == ("the test images are those of val, for want of others",)
+
+
+@pytest.mark.parametrize("name", ["photos.zip", "photos.tar"])
+def test_of_a_file_that_is_in_an_archive_twice_the_last_counts(tmp_path, name):
+    files = class_files()
+    once = open_data(str(WRITERS[name](tmp_path / f"once-{name}", files)))
+    # What was first, and was changed afterwards.
+    old = {path: image_bytes(80) for path in list(files)[:3]}
+    path = tmp_path / name
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # zipfile warns of its own
+        if name == "photos.zip":
+            with zipfile.ZipFile(path, "w") as archive:
+                for entry, data in (*old.items(), *files.items()):
+                    archive.writestr(entry, data)
+        else:
+            with tarfile.open(path, "w") as archive:
+                for entry, data in (*old.items(), *files.items()):
+                    header = tarfile.TarInfo(entry)
+                    header.size = len(data)
+                    archive.addfile(header, io.BytesIO(data))
+    found = open_data(str(path))
+    assert found.fingerprint == once.fingerprint
+    assert found.notes == ("3 files are in the archive again, further on: the last of each counts",)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_zip_packed_by_other_methods_is_read_and_no_further_than_it_says(tmp_path, method):
+    files = class_files()
+    path = tmp_path / "photos.zip"
+    with zipfile.ZipFile(path, "w", method) as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    reference = open_data(str(write_folder(tmp_path / "reference", files)))
+    assert open_data(str(path)).fingerprint == reference.fingerprint
+    bomb = tmp_path / "bomb.zip"
+    with zipfile.ZipFile(bomb, "w", method) as archive:
+        archive.writestr("cat/0.png", bytes(1 << 28))
+    content = bytearray(bomb.read_bytes())
+    directory = content.rindex(b"PK\x01\x02")
+    content[directory + 24 : directory + 28] = (100).to_bytes(4, "little")  # its size, it says
+    bomb.write_bytes(bytes(content))
+    tracemalloc.start()
+    with pytest.raises(UserError, match=r"cat/0.png does not match its checksum"):
+        open_data(str(bomb))
+    assert tracemalloc.get_traced_memory()[1] < 1 << 25
+    tracemalloc.stop()
+
+
+def test_images_that_change_places_are_decoded_anew(tmp_path):
+    """Of one size and one time, as when labels are put right: only the entries have changed."""
+    folder = write_folder(tmp_path / "photos", class_files(("",)))
+    for file in folder.rglob("*.png"):
+        file.write_bytes(file.read_bytes().ljust(4000, b"\0"))
+        os.utime(file, (1, 1))
+    before = open_data(str(folder)).fingerprint
+    for name in ("0.png", "1.png"):
+        cat, dog, away = folder / "cat" / name, folder / "dog" / name, tmp_path / "away"
+        cat.rename(away)
+        dog.rename(cat)
+        away.rename(dog)
+    assert open_data(str(folder)).fingerprint != before
+
+
+def test_an_empty_folder_that_appears_later_is_noted(tmp_path):
+    folder = write_folder(tmp_path / "photos", class_files(("",)))
+    open_data(str(folder))
+    (folder / "bird").mkdir()
+    assert any("'bird'" in note for note in open_data(str(folder)).notes)
+
+
+@pytest.mark.parametrize("spec", ["", "  "])
+def test_no_data_at_all_are_not_the_current_folder(spec):
+    with pytest.raises(UserError, match="no data are named: give a folder"):
+        open_data(spec)
+
+
+def test_half_a_pixel_is_refused(tmp_path):
+    folder = write_folder(tmp_path / "photos", class_files(("",)))
+    with pytest.raises(UserError, match="1 to 2048 whole pixels"):
+        open_data(str(folder), image_size=32.5)

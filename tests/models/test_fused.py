@@ -56,3 +56,18 @@ def test_the_same_up_to_rounding(name, training, dtype):
         assert distance(mine, right) < max(1.7 * distance(peer, right), least)
     for mine, right in zip(fused.buffers(), exact.buffers(), strict=True):
         torch.testing.assert_close(mine.double(), right.double(), rtol=buffers, atol=buffers)
+
+
+@pytest.mark.filterwarnings("ignore")  # PyTorch's, of its own layers and of tracing itself
+@pytest.mark.parametrize("name", FUSED)
+def test_what_looks_on_sees_the_layers(name):
+    """A trained network is left fused, and is to be exported, traced and compiled all the same."""
+    network = build(name, 4, 32).eval()
+    network.fused = True
+    images = torch.randn(2, 3, 32, 32)
+    with torch.no_grad():
+        wanted = network(images)
+        exported = torch.export.export(network, (images,)).module()(images)
+        traced = torch.jit.trace(network, images)(images)
+    for found in (exported, traced):
+        torch.testing.assert_close(found, wanted, rtol=1e-3, atol=1e-4)

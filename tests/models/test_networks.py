@@ -1,5 +1,7 @@
 """Every network of the registry through the same checks, then what the coursework says of two."""
 
+import copy
+
 import pytest
 import torch
 
@@ -61,6 +63,22 @@ def test_summary_counts_what_is_there_and_changes_nothing(name, options):
     assert network.training
     assert rows[-1].output_shape == (10,)
     assert description(name)
+
+
+def test_a_summary_shows_the_layers_of_a_fused_network_and_leaves_every_modules_mode():
+    plain = build("whitened_cnn", 10)
+    network = copy.deepcopy(plain)
+    network.fused = True
+    network.groups[0].norm1.eval()
+    assert summarise(network) == summarise(plain)
+    assert network.fused
+    assert network.training
+    assert not network.groups[0].norm1.training
+
+
+def test_no_classes_at_all_are_refused():
+    with pytest.raises(UserError, match="num_classes = 0: a network needs 1 class or more"):
+        build("cnn", 0)
 
 
 def test_cnn_is_the_reports():

@@ -116,3 +116,15 @@ def test_a_redrawn_classifier_is_as_small_as_the_first():
 def test_what_does_not_fit_is_refused(size, options, words):
     with pytest.raises(UserError, match=words):
         build("whitened_cnn", 10, size, options)
+
+
+def test_weights_loaded_into_a_network_made_without_memory_are_all_there_is():
+    made = build("whitened_cnn", 10).eval()
+    with torch.device("meta"):
+        empty = build("whitened_cnn", 10)
+    empty.to_empty(device="cpu")
+    for buffer in empty.buffers():
+        buffer.fill_(-1)
+    empty.load_state_dict(made.state_dict())
+    images = torch.randn(2, 3, 32, 32)
+    assert torch.equal(empty.eval()(images), made(images))

@@ -68,7 +68,7 @@ def test_a_full_memory_is_told_in_a_sentence(splits, tmp_path, run, monkeypatch,
         raise error
 
     monkeypatch.setattr("unskew.training.trainer.Trainer.begin_epoch", fail)
-    with pytest.raises(UserError, match="cpu has no room for .*smaller batch_size"):
+    with pytest.raises(UserError, match=r"cpu has no room for .*smaller batch_size"):
         run(RECIPE, splits, tmp_path / "run")
 
 

@@ -71,21 +71,21 @@ def open_cached(
     told = f"{VERSION}\0{key}".encode(errors="surrogateescape")
     digest = hashlib.blake2b(told, digest_size=10).hexdigest()
     folder = root / digest
-    if not (folder / "meta.json").exists():
-        try:
+    try:
+        if not (folder / "meta.json").exists():
             root.mkdir(parents=True, exist_ok=True)
             with FileLock(root / f"{digest}.lock"):
                 if not (folder / "meta.json").exists():
                     for left in root.glob(f"{digest}*{PART}"):  # by one that was killed
                         shutil.rmtree(left, ignore_errors=True)
                     _write(folder, name, origin, *build())
-        except OSError as error:
-            full = error.errno == errno.ENOSPC
-            reason = "the disk is full" if full else error.strerror or error
-            raise UserError(
-                f"cannot cache decoded images in {root}: {reason}; make room there or set "
-                "UNSKEW_CACHE to another folder"
-            ) from None
+    except OSError as error:
+        full = error.errno == errno.ENOSPC
+        reason = "the disk is full" if full else error.strerror or error
+        raise UserError(
+            f"cannot cache decoded images in {root}: {reason}; make room there or set "
+            "UNSKEW_CACHE to another folder"
+        ) from None
     return _open(folder, name)
 
 
@@ -180,6 +180,8 @@ def list_cached(cache: Path | None = None) -> list[Cached]:
     """Everything in the cache: decoded images, then downloads."""
     root, found = cache_folder(cache), []
     for path in sorted((root / "images").glob("*/meta.json")):
+        if path.parent.suffix == PART:  # not whole yet, or no more
+            continue
         try:
             meta = json.loads(path.read_text(encoding="utf-8"))
             found.append(
@@ -197,10 +199,14 @@ def clear_cached(name: str | None = None, cache: Path | None = None) -> list[Cac
     """Remove what is cached, or only what bears this name; returns what was removed."""
     removed = [item for item in list_cached(cache) if name is None or item.name == name]
     for item in removed:
-        if item.path.is_dir() and not item.path.is_symlink():
-            shutil.rmtree(item.path)
-        else:
-            item.path.unlink()
+        # Under another name at once: who is stopped here leaves no images that are half there.
+        scrap = item.path.with_name(f"{item.path.name}.{os.getpid()}{PART}")
+        with suppress(FileNotFoundError):  # another process clears as well
+            if item.path.is_dir() and not item.path.is_symlink():
+                item.path.rename(scrap)
+                shutil.rmtree(scrap, ignore_errors=True)
+            else:
+                item.path.unlink()
     if name is None:
         _clear_scraps(images_folder(cache))
     return removed

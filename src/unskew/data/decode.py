@@ -25,6 +25,8 @@ MAX_PIXELS = 100_000_000
 HEADERS = 1 << 20
 """Bytes in which what a JPEG says of itself is looked for; as a rule it is in the first 64."""
 
+END_OF_JPEG = b"\xff\xd9"
+
 _CMYK = ("CMYK", "YCCK")
 
 DEPTHS = (8, 12, 16)
@@ -170,15 +172,26 @@ def _decode_jpeg(data: bytes, size: int | None) -> NDArray[np.uint8] | None:
             return None
         # libjpeg may scale by eighths while decoding, which saves most of the work.
         least = {} if size is None else {"min_height": size, "min_width": size}
-        pixels: NDArray[np.uint8] = simplejpeg.decode_jpeg(data, strict=True, **least)
+        try:
+            pixels: NDArray[np.uint8] = simplejpeg.decode_jpeg(data, strict=True, **least)
+        except ValueError as error:
+            if not _harmless(str(error), data):
+                raise
+            pixels = simplejpeg.decode_jpeg(data, strict=False, **least)
     except ValueError as error:
         raise NotAnImage(f"a damaged JPEG ({error})") from None
     # Turned once it is small; the size that is asked for is as high as it is wide.
     return _turned(pixels, _orientation(data))
 
 
+def _harmless(warning: str, data: bytes) -> bool:
+    """Whether libjpeg warns of what some cameras do to every file, of one that is whole."""
+    known = "extraneous bytes before marker 0xd9" in warning or "Invalid SOS parameters" in warning
+    return known and data.rstrip(b"\0").endswith(END_OF_JPEG)
+
+
 def _decode_with_pillow(data: bytes, kind: str) -> NDArray[np.uint8]:
-    from PIL import Image, ImageOps
+    from PIL import Image, ImageOps, UnidentifiedImageError
 
     try:
         with Image.open(io.BytesIO(data), formats=[kind]) as opened:
@@ -192,7 +205,10 @@ def _decode_with_pillow(data: bytes, kind: str) -> NDArray[np.uint8]:
             except Exception:  # EXIF that cannot be read is as good as one that says nothing
                 upright = opened
             if upright.mode.startswith("I"):
-                upright = Image.fromarray(_grey(np.asarray(upright)))
+                wide, clear = np.asarray(upright), upright.info.get("transparency")
+                upright = Image.fromarray(_grey(wide))
+                if isinstance(clear, int):  # the one number that a PNG may call transparent
+                    upright.putalpha(Image.fromarray((wide != clear).astype(np.uint8) * 255))
             if upright.has_transparency_data:
                 # What is transparent shows white, as on paper.
                 ground = Image.new("RGBA", upright.size, "white")
@@ -202,6 +218,8 @@ def _decode_with_pillow(data: bytes, kind: str) -> NDArray[np.uint8]:
         raise NotAnImage("more pixels than are safe to unpack") from None
     except NotAnImage:
         raise
+    except UnidentifiedImageError:  # whose message names an address in memory
+        raise NotAnImage(f"a damaged {kind} (its header cannot be read)") from None
     except Exception as error:  # Pillow's decoders raise whatever a malformed file leads them to
         raise NotAnImage(f"a damaged {kind} ({error})") from None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import http.client
 import urllib.error
@@ -53,18 +54,24 @@ def download(
         if path.exists():
             return path
         try:
-            _fetch(url, part, progress)
+            fetched = _fetch(url, part, progress)
+            found = file_md5(fetched)
         except (OSError, ValueError, http.client.HTTPException) as error:
+            if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+                raise UserError(
+                    f"cannot download to {path.parent}: the disk is full; make room there or set "
+                    "UNSKEW_CACHE to another folder"
+                ) from None
             told = str(getattr(error, "reason", None) or error) or type(error).__name__
             reason = " ".join(told.split())  # it may hold what a server sent
             raise UserError(f"cannot download {url} ({reason}); {advice}") from None
-        found = file_md5(part)
         if found != md5:
-            part.unlink()
+            fetched.unlink()
             raise UserError(
                 f"{url} gave a file with checksum {found} instead of {md5}: try again, or {advice}"
             )
-        part.replace(path)
+        fetched.replace(path)
+        part.unlink(missing_ok=True)
     finally:
         lock.release()
     return path
@@ -76,24 +83,31 @@ def file_md5(path: Path) -> str:
         return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
-def _fetch(url: str, part: Path, progress: Callable[[str, int, int], None] | None) -> None:
+def _fetch(url: str, part: Path, progress: Callable[[str, int, int], None] | None) -> Path:
+    """The file that holds what is hoped to be the whole: `part`, or another if the server does not
+    go on from what that holds. A login page of a network answers so, and is not to replace it.
+    """
     have = part.stat().st_size if part.exists() else 0
     request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
     try:
         answer = urllib.request.urlopen(request, timeout=TIMEOUT)
     except urllib.error.HTTPError as error:
         if error.code == 416:  # nothing is left to send: the checksum will tell if that is right
-            return
+            return part
         raise
     with answer:
         resumed = answer.status == 206
         done = have if resumed else 0
+        to = part if resumed or not have else part.with_name(f"{part.name}.anew")
         total = done + int(answer.headers.get("Content-Length") or 0)
-        with part.open("ab" if resumed else "wb") as file:
+        with to.open("ab" if resumed else "wb") as file:
             while chunk := answer.read(CHUNK):
                 file.write(chunk)
                 done += len(chunk)
                 if progress:
                     progress(f"downloading {part.stem}", done, total)
     if total and done < total:
+        if to != part:
+            to.unlink()
         raise OSError(f"the connection ended after {done} of {total} bytes")
+    return to

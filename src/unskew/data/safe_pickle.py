@@ -3,44 +3,96 @@
 from __future__ import annotations
 
 import io
+import math
 import pickle
+import re
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from unskew.errors import UserError
 
+NUMBERS = re.compile(r"[iu][1248]", re.ASCII)
+"""What the arrays may hold, in NumPy's letters."""
+UNWANTED = (
+    pickle.PERSID, pickle.BINPERSID, pickle.EXT1, pickle.EXT2, pickle.EXT4, pickle.INST, pickle.OBJ,
+    pickle.NEWOBJ, pickle.NEWOBJ_EX, pickle.BYTEARRAY8, pickle.NEXT_BUFFER, pickle.READONLY_BUFFER,
+)  # fmt: skip
+"""Instructions that no batch needs: they make objects, or take what memory a file asks for."""
+
+
+class _NumberType:
+    """What a pickle says of an array's numbers. No type of NumPy's own: those take over whatever
+    state a file gives them, which can be one that makes bytes of the file addresses in memory.
+    """
+
+    def __init__(self, code: bytes | str, *_: object) -> None:
+        self.code = code.decode("ascii") if isinstance(code, bytes) else code
+        if not NUMBERS.fullmatch(self.code):
+            raise pickle.UnpicklingError(f"an array of {self.code!r}, which are no whole numbers")
+        self.order = "|"
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        order = state[1]
+        self.order = order.decode("ascii") if isinstance(order, bytes) else order
+        if self.order not in ("|", "<", ">", "="):
+            raise pickle.UnpicklingError(f"numbers in the order {self.order!r}")
+
+
+class _Array:
+    """An array in the making: a file's bytes, which are looked at as numbers when it is whole."""
+
+    numbers: NDArray[np.integer[Any]] | None = None
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        _, shape, kind, by_columns, content = state
+        size = int(kind.code[1])
+        if not isinstance(kind, _NumberType) or not isinstance(content, bytes):
+            raise pickle.UnpicklingError("an array of something else than numbers")
+        if min(shape, default=0) < 0 or math.prod(shape) * size != len(content):
+            raise pickle.UnpicklingError(f"{len(content)} bytes for an array of {shape}")
+        numbers = np.frombuffer(content, dtype=np.dtype(kind.order + kind.code))
+        self.numbers = numbers.reshape(shape, order="F" if by_columns else "C")
+
+
+def _reconstruct(*_: object) -> _Array:
+    return _Array()
+
+
+def _encode(text: str, *_: object) -> bytes:
+    """What Python 3 writes bytes as in the protocols that know none."""
+    return str(text).encode("latin1")
+
+
 # Only what rebuilds a plain array: no other name is ever looked up, so no other code can run.
 _ALLOWED: dict[tuple[str, str], Any] = {
-    ("numpy", "ndarray"): np.ndarray,
-    ("numpy", "dtype"): np.dtype,
-    ("_codecs", "encode"): lambda text, encoding: text.encode("latin1"),
+    ("numpy", "ndarray"): _Array,
+    ("numpy", "dtype"): _NumberType,
+    ("_codecs", "encode"): _encode,
+    ("numpy.core.multiarray", "_reconstruct"): _reconstruct,
+    ("numpy._core.multiarray", "_reconstruct"): _reconstruct,
 }
 
 
-def _reconstruct(kind: type, shape: tuple[int, ...], typecode: bytes) -> np.ndarray[Any, Any]:
-    if kind is not np.ndarray:
-        raise pickle.UnpicklingError(f"an array of type {kind}")
-    return np.ndarray.__new__(np.ndarray, (0,), np.uint8)
+class _PlainUnpickler(pickle._Unpickler):
+    """The one that is written in Python, which a file cannot make to read or write beyond what is
+    there; its instructions can be taken away.
+    """
 
+    dispatch = {  # noqa: RUF012
+        code: do for code, do in pickle._Unpickler.dispatch.items() if bytes([code]) not in UNWANTED
+    }
 
-for _module in ("numpy.core.multiarray", "numpy._core.multiarray"):
-    _ALLOWED[_module, "_reconstruct"] = _reconstruct
-
-
-class _PlainUnpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         try:
             return _ALLOWED[module, name]
         except KeyError:
             raise pickle.UnpicklingError(f"it names {module}.{name}") from None
 
-    def persistent_load(self, pid: Any) -> Any:
-        raise pickle.UnpicklingError("it names an outside object")
-
 
 def read_plain_pickle(data: bytes, where: str) -> dict[bytes, Any]:
-    """A pickled dictionary of plain values and plain number arrays.
+    """A pickled dictionary of plain values and plain arrays of whole numbers.
 
     Parameters
     ----------
@@ -54,12 +106,10 @@ def read_plain_pickle(data: bytes, where: str) -> dict[bytes, Any]:
     try:
         value = _PlainUnpickler(io.BytesIO(data), encoding="bytes").load()
     except Exception as error:  # a hostile or damaged pickle can raise anything
+        told = " ".join(str(error).split())[:200] or type(error).__name__
         raise UserError(
-            f"{where} is damaged or not what it should be ({error}): fetch the archive again"
+            f"{where} is damaged or not what it should be ({told}): fetch the archive again"
         ) from None
     if not isinstance(value, dict):
         raise UserError(f"{where} holds no dictionary: fetch the archive again")
-    arrays = [item for item in value.values() if isinstance(item, np.ndarray)]
-    if any(array.dtype.hasobject for array in arrays):
-        raise UserError(f"{where} holds objects instead of numbers: fetch the archive again")
-    return value
+    return {key: item.numbers if isinstance(item, _Array) else item for key, item in value.items()}

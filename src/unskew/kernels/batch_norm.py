@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from unskew.kernels.formats import FOLDERS, transformed
+from unskew.kernels.formats import FOLDERS, out_of_reach
 
 MAX_CHANNELS = 1024  # of norm_relu_pool.h and pool_norm_gelu.c
 
@@ -27,7 +27,7 @@ def fits(images: Tensor, norm: nn.BatchNorm2d, values: int) -> bool:
         and (moves(norm) or norm.training)
         and norm.momentum is not None
         and (values > 1 if norm.training else not learns(images, norm.weight, norm.bias))
-        and not transformed()
+        and not out_of_reach(images)
     )
 
 

@@ -6,7 +6,7 @@ import functools
 import os
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from unskew.kernels.library import load
 
@@ -24,9 +24,9 @@ def multiplied_in(tensor: Tensor) -> torch.dtype | None:
     """The format that PyTorch would multiply `tensor` in now, or None where no kernel takes it.
 
     On the CPU that is bfloat16 under autocast to it and float32 without; elsewhere, in every other
-    format and under the transforms of `torch.func` there are no kernels.
+    format and for tensors that are `out_of_reach` there are no kernels.
     """
-    if tensor.device.type != "cpu" or transformed():
+    if tensor.device.type != "cpu" or out_of_reach(tensor):
         return None
     if not torch.is_autocast_enabled("cpu"):
         return torch.float32 if tensor.dtype is torch.float32 else None
@@ -34,9 +34,16 @@ def multiplied_in(tensor: Tensor) -> torch.dtype | None:
     return wanted if wanted is torch.bfloat16 and tensor.dtype in FOLDERS else None
 
 
-def transformed() -> bool:
-    """Whether a transform of `torch.func` is at work: its tensors lie nowhere that C could read."""
-    return torch._C._functorch.peek_interpreter_stack() is not None
+def out_of_reach(tensor: Tensor) -> bool:
+    """Whether C could not read a tensor, or something is looking on that wants to see operators:
+    a transform of `torch.func`, `torch.export`, `torch.compile` or `torch.jit.trace`.
+    """
+    return (
+        torch._C._functorch.peek_interpreter_stack() is not None
+        or torch.compiler.is_compiling()
+        or torch.jit.is_tracing()
+        or type(tensor) not in (Tensor, nn.Parameter)
+    )
 
 
 def source(name: str, dtype: torch.dtype) -> str:

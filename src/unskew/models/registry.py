@@ -61,6 +61,8 @@ def build(
     UserError: unknown name or option, an option's value or the image size does not fit.
     """
     network = network_class(name)
+    if num_classes < 1:
+        raise UserError(f"num_classes = {num_classes}: a network needs 1 class or more")
     known = [
         parameter.name
         for parameter in inspect.signature(network).parameters.values()

@@ -45,7 +45,8 @@ def summarise(network: Network, image_shape: tuple[int, int, int] = (32, 32, 3))
         for name, module in network.named_modules()
         if not list(module.children())
     ]
-    was_training = network.training
+    modes = [(module, module.training) for module in network.modules()]
+    fused, network.fused = network.fused, False  # its kernels pass the layers by
     parameter = next(network.parameters())
     height, width, channels = image_shape
     try:
@@ -53,7 +54,9 @@ def summarise(network: Network, image_shape: tuple[int, int, int] = (32, 32, 3))
         with torch.no_grad():
             network(torch.zeros(1, channels, height, width).to(parameter))
     finally:
-        network.train(was_training)
+        network.fused = fused
+        for module, training in modes:
+            module.training = training
         for handle in handles:
             handle.remove()
     return rows

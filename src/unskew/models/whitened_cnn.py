@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -109,6 +112,11 @@ class UnscaledBatchNorm(nn.BatchNorm2d):
         ones = self.weight.detach()
         del self.weight
         self.register_buffer("weight", ones, persistent=False)
+
+    def _load_from_state_dict(self, *arguments: Any, **options: Any) -> None:
+        super()._load_from_state_dict(*arguments, **options)
+        with torch.no_grad():  # of a network made without memory, where nothing has filled it
+            self.weight.fill_(1.0)
 
 
 class SmallLinear(nn.Linear):

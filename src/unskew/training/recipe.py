@@ -276,7 +276,7 @@ def explain_validation(error: ValidationError, known: Iterable[str] = ()) -> str
     """
     first = error.errors()[0]
     place = first["loc"]
-    deep = {("model_options",): 2, ("remedy_options",): 3}.get(place[:1], 0)
+    deep = {"model_options": 2, "remedy_options": 3}.get(str(place[0]) if place else "", 0)
     if 0 < deep < len(place):
         # Each type that an option may have complains of its own; what they are called is ours.
         named = ".".join(str(part) for part in place[:deep])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from numbers import Integral
 from pathlib import Path
 
 from unskew.data.cache import images_folder, open_cached
@@ -47,6 +48,10 @@ def open_data(
     from unskew.data.sources import cifar10
     from unskew.data.sources.digits import read_digits
 
+    if not str(spec).strip():  # as of a shell's variable that is not set
+        raise UserError(
+            f"no data are named: give a folder, an archive, or one of {', '.join(KNOWN)}"
+        )
     if spec in KNOWN:
         _only_folders(image_size, spec)
     if spec == "digits":
@@ -89,8 +94,9 @@ def _open_class_folders(
         raise UserError(
             f"{path} is neither a folder nor an archive: archives end in {', '.join(ARCHIVES)}"
         )
-    if image_size is not None and not 1 <= image_size <= MAX_SIZE:
-        raise UserError(f"image_size = {image_size}, but it must be 1 to {MAX_SIZE} pixels")
+    fits = image_size is None or (isinstance(image_size, Integral) and 1 <= image_size <= MAX_SIZE)
+    if not fits:
+        raise UserError(f"image_size = {image_size}, but it must be 1 to {MAX_SIZE} whole pixels")
     name = readable(path.resolve().name if path.is_dir() else archive_stem(path))
 
     def build() -> tuple[ImageSet, ImageSet, list[str]]:
@@ -105,16 +111,23 @@ def _open_class_folders(
 
 
 def _identity(path: Path) -> str:
-    """Changes when a file's, or any file's below a folder, size or time of change does."""
-    from unskew.data.sources.folder import folder_files
+    """Changes when a file's, or any file's below a folder, size or time of change does, or when a
+    folder without files appears.
+
+    The time of a file's content is kept by what copies it or gives it another name; that of its
+    entry in the file system is not.
+    """
+    from unskew.data.sources.folder import empty_folders, folder_files
 
     path = path.resolve()  # however it is spelt, it is decoded once
     files = [path] if path.is_file() else [path / relative for relative in folder_files(path)]
     digest = hashlib.blake2b(digest_size=16)
+    if path.is_dir():
+        digest.update(repr(empty_folders(path)).encode(errors="surrogateescape"))
     for file in files:
         try:
             status = file.stat()
-            told = f"{file}\0{status.st_size}\0{status.st_mtime_ns}\n"
+            told = f"{file}\0{status.st_size}\0{status.st_mtime_ns}\0{status.st_ctime_ns}\n"
         except OSError:  # a link to nothing: skipped, and said so, when files are read
             told = f"{file}\0\n"
         digest.update(told.encode(errors="surrogateescape"))

@@ -148,11 +148,10 @@ def _parse_pickled(data: bytes, where: str) -> tuple[NDArray[np.uint8], NDArray[
     pixels = batch.get(b"data")
     if not isinstance(pixels, np.ndarray) or pixels.dtype != np.uint8 or pixels.ndim != 2:
         raise UserError(f"{where} holds no CIFAR-10 pixels: fetch the archive again")
-    try:
-        labels = np.asarray(batch.get(b"labels"))
-    except Exception:  # of lists in lists, or whatever else was made to do harm
-        labels = np.empty(0)
-    if labels.dtype.kind not in "iu":
+    labels = batch.get(b"labels")
+    if isinstance(labels, list) and all(type(k) is int and 0 <= k < 256 for k in labels):
+        labels = np.array(labels, dtype=np.int64)
+    if not isinstance(labels, np.ndarray):
         raise UserError(f"{where} holds no CIFAR-10 labels: fetch the archive again")
     return _check(pixels, labels.astype(np.int64), where)
 

@@ -183,8 +183,9 @@ def _notes(found: _Found) -> list[str]:
 @cache
 def _place(folders: tuple[str, ...]) -> tuple[str, str]:
     """(half, class) of the folders above a file: the class is the one that it lies in."""
-    above = [part.lower() for part in folders[:-1]]
-    for half, spellings in (("train", TRAIN), ("test", TEST)):
-        if any(part in spellings for part in above):
-            return half, folders[-1]
+    for part in reversed(folders[:-1]):  # what lies around both halves may be called training
+        if part.lower() in TRAIN:
+            return "train", folders[-1]
+        if part.lower() in TEST:
+            return "test", folders[-1]
     return "", folders[-1]

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from unskew.data.hashes import hashes
 from unskew.data.imageset import ImageSet
@@ -24,6 +25,17 @@ class Pile:
     pixels: ScratchImages
     classes: list[str] = field(default_factory=list)
     files: list[tuple[str, ...]] = field(default_factory=list)
+    rows: NDArray[np.int64] | None = None
+    """Of the pixels, which these are of; None: all."""
+
+    def only(self, rows: NDArray[np.int64]) -> Pile:
+        """Some of it."""
+        return Pile(
+            self.pixels,
+            [self.classes[row] for row in rows],
+            [self.files[row] for row in rows],
+            rows,
+        )
 
 
 def assemble(
@@ -40,6 +52,10 @@ def assemble(
     UserError: what was found is no training and test set, nor can be divided into them.
     """
     halves = {half: pile for half, pile in piles.items() if pile.classes}
+    _check_any(path, halves, notes)
+    for pile in halves.values():
+        _check_beside(path, pile)
+    notes += _repeated(halves)
     names = tuple(sorted({name for pile in halves.values() for name in pile.classes}))
     _check_layout(path, halves, names)
     sets = {half: _image_set(pile, names, scratch) for half, pile in halves.items()}
@@ -47,9 +63,11 @@ def assemble(
         _check_counts(path, half, images)
     if "train" in sets and "test" in sets:
         train, test = sets["train"], sets["test"]
-        spelt = _test_folders(piles["test"])
+        spelt = _test_folders(halves["test"])
         if len(spelt) > 1:
             notes.append(f"the test images are those of {' and '.join(sorted(spelt))} together")
+        elif not spelt & {"test", "testing"}:
+            notes.append(f"the test images are those of {min(spelt)}, for want of others")
     else:
         only = next(iter(sets.values()))
         rest, held_out = stratified_split(only.labels, TEST_SHARE, 0, len(names))
@@ -65,11 +83,49 @@ def assemble(
     return train, test, notes
 
 
-def _check_layout(path: Path, halves: dict[str, Pile], names: tuple[str, ...]) -> None:
-    if not halves:
+def _check_any(path: Path, halves: dict[str, Pile], notes: list[str]) -> None:
+    if halves:
+        return
+    why = f" ({'; '.join(notes)})" if notes else ""
+    raise UserError(
+        f"{path} holds no images in class folders{why}: put JPEG or PNG files into one folder a "
+        "class"
+    )
+
+
+def _check_beside(path: Path, pile: Pile) -> None:
+    """A class is the folder that its images lie in, so that folders within classes would be taken
+    for classes, and those of one name in several for one.
+    """
+    folders: dict[tuple[str, ...], str] = {}
+    for file in pile.files:
+        around = tuple(part for part in file[:-2] if part.lower() not in (*TRAIN, *TEST))
+        folders.setdefault(around, "/".join(file[:-1]))
+    if len(folders) > 1:
+        first, second = sorted(folders.values())[:2]
         raise UserError(
-            f"{path} holds no images in class folders: put them into one folder a class"
+            f"{path} has images in {first} and in {second}, so that it is unclear what the classes "
+            "are: put each class's images directly into a folder, and these beside each other"
         )
+
+
+def _repeated(halves: dict[str, Pile]) -> list[str]:
+    """Leave out all but the last file of a path, as what unpacks an archive would; told as notes.
+
+    Archives grow by what is appended to them, and a file that was changed is in them twice.
+    """
+    again = 0
+    for half, pile in halves.items():
+        last = {file: row for row, file in enumerate(pile.files)}
+        again += len(pile.files) - len(last)
+        if len(last) < len(pile.files):
+            halves[half] = pile.only(np.array(sorted(last.values()), dtype=np.int64))
+    if not again:
+        return []
+    return [f"{again} files are in the archive again, further on: the last of each counts"]
+
+
+def _check_layout(path: Path, halves: dict[str, Pile], names: tuple[str, ...]) -> None:
     if "" in halves and len(halves) > 1:
         raise UserError(
             f"{path} has class folders both beside and inside train/ and test/: keep one layout"
@@ -103,7 +159,9 @@ def _image_set(pile: Pile, names: tuple[str, ...], scratch: Path | None) -> Imag
     labels = np.array([index[name] for name in pile.classes], dtype=np.int64)
     pixels = pile.pixels.array()
     order = np.array(sorted(range(len(labels)), key=pile.files.__getitem__), dtype=np.int64)
-    if (np.diff(order) < 0).any():
+    if pile.rows is not None:
+        pixels, labels = select(pixels, pile.rows[order], scratch), labels[order]
+    elif (np.diff(order) < 0).any():
         pixels, labels = select(pixels, order, scratch), labels[order]
     return ImageSet(pixels, labels, names)
 

@@ -29,6 +29,20 @@ class Member(NamedTuple):
     why: str = TOO_LARGE
 
 
+OUTSIDE = "a path that leads out of the archive"
+
+
+def outside(name: str) -> Member | None:
+    """A member that is not read, for a path that leads out of where it would be unpacked, visible
+    or not; None for all others.
+    """
+    path = PurePosixPath(name.replace("\\", "/"))
+    if not path.is_absolute() and ".." not in path.parts:
+        return None
+    parts = tuple(readable(part) for part in path.parts if part != path.root)
+    return Member(parts or ("/",), None, OUTSIDE)
+
+
 def plain(name: str) -> tuple[str, ...] | None:
     """Readable parts of a member's path; None if it is hidden or points outside."""
     folder, _, file = name.replace("\\", "/").rpartition("/")

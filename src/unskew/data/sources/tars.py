@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
-from unskew.data.sources.member import MAX_FILE, Member, plain
+from unskew.data.sources.member import MAX_FILE, Member, outside, plain
 from unskew.errors import MissingExtraError
 
 CHUNK = 1 << 20
@@ -37,7 +37,11 @@ def of_tar(path: Path, told: Callable[[int, int], None]) -> Iterator[Member]:
         with tarfile.open(fileobj=stream, mode="r|", tarinfo=_Entry, bufsize=CHUNK) as archive:
             for entry in archive:
                 parts = plain(entry.name.removeprefix("./"))
-                if parts is None or entry.isdir():
+                if entry.isdir():
+                    continue
+                if parts is None:
+                    if (refused := outside(entry.name)) is not None:
+                        yield refused
                     continue
                 content = archive.extractfile(entry) if entry.isfile() else None
                 if content is None:
