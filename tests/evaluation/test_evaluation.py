@@ -9,6 +9,7 @@ import sklearn.metrics as sk
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import logsumexp
 from torchmetrics.functional.classification import (
     binary_calibration_error,
     multiclass_accuracy,
@@ -44,6 +45,11 @@ def case(index):
 def evaluate(logits, labels, counts):
     names = tuple(map(str, range(logits.shape[1])))
     return evaluate_logits(logits, labels, class_names=names, train_counts=counts)
+
+
+def odds(row, k):
+    """log(p_k / (1 - p_k)) of one row; what differs by rounding alone is equal."""
+    return round(float(row[k] - logsumexp(np.delete(row, k))), 9)
 
 
 def compare(index):
@@ -96,8 +102,8 @@ def compare(index):
     assert ours.brier == pytest.approx(brier, abs=1e-12)
     for k in everything:
         if 0 < (labels == k).sum() < len(labels):
-            # On our own probabilities: another softmax rounds other pairs into ties.
-            area = sk.roc_auc_score(labels == k, softmax(logits)[:, k])
+            # By the odds, row by row: of probabilities near 1 all that are left are ties.
+            area = sk.roc_auc_score(labels == k, [odds(row, k) for row in logits])
             assert ours.auroc[k] == pytest.approx(area)
         else:
             assert ours.auroc[k] is None
@@ -202,3 +208,40 @@ def test_accuracy_under_a_prior_is_what_reweighted_images_would_give(index, shar
     )
     uniform = accuracy_under_prior(confusion, np.full(len(support), share))
     assert uniform == pytest.approx(evaluate(logits, labels, counts).balanced_accuracy)
+
+
+def test_areas_of_sure_predictions_are_ordered_by_how_sure_they_are():
+    """Their probabilities are 1.0 all, in float64 as well; of two classes the areas are one."""
+    logits = np.array([[60.0, 0.0], [50.0, 0.0], [40.0, 0.0], [45.0, 0.0]])
+    assert evaluate(logits, [0, 0, 1, 1], [9, 9]).auroc == (1.0, 1.0)
+    assert evaluate(logits * 30, [0, 0, 1, 1], [9, 9]).auroc == (1.0, 1.0)
+    assert evaluate(-logits, [0, 0, 1, 1], [9, 9]).auroc == (0.0, 0.0)
+
+
+def test_equal_odds_are_ties_however_they_are_written():
+    """Rounding of logits that are large together must not order what is equal."""
+    steps = np.array([[1.0, 0.25], [2.0, 1.25], [7.0, 6.25], [101.0, 100.25]])
+    assert evaluate(steps, [0, 1, 0, 1], [9, 9]).auroc == (0.5, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("labels", "counts", "words"),
+    [
+        ([0.9, 1.2], [1, 2], "labels must be whole numbers"),
+        (["0", "1"], [1, 2], "labels must be whole numbers"),
+        ([0, float("nan")], [1, 2], "labels must be whole numbers"),
+        ([0, 1], [2.7, 2], "train_counts must be whole numbers"),
+        ([0, 1], [-3, 2], r"train_counts must lie in \[0"),
+        ([0, 1e30], [1, 2], r"labels must lie in \[0"),
+    ],
+)
+def test_what_are_no_classes_or_counts_is_refused(labels, counts, words):
+    with pytest.raises(ValueError, match=words):
+        evaluate(np.zeros((2, 2)), labels, counts)
+
+
+@pytest.mark.parametrize("prior", [[1.0], [-1, 3], [float("inf"), 1], [float("nan"), 1]])
+def test_what_is_no_prior_is_refused(prior):
+    found = evaluate(np.eye(2), [0, 1], [1, 2])
+    with pytest.raises(ValueError, match="a prior must be 2 finite shares, none below 0"):
+        found.accuracy_under(prior)

@@ -135,3 +135,10 @@ def test_choosing_waits_for_complete_seeds_and_prefers_the_first_of_equals():
     same = {"a": {0: 0.5, 1: 0.1}, "b": {0: 0.5}}
     assert choose(same, same).chosen == "a"
     assert choose(same, same).seeds == (0,)
+
+
+def test_one_difference_of_all_seeds_is_no_evidence():
+    """Its interval has no width: seeds can agree to the last image by luck."""
+    found = paired_difference({0: 0.5, 1: 0.6}, {0: 0.4, 1: 0.5})
+    assert found.is_constant
+    assert found.verdict == "no evidence"

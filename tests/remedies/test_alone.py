@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import re
 
 import numpy as np
 import pytest
@@ -240,3 +241,59 @@ def test_a_loss_can_be_sent_to_another_process_and_stays_in_its_epoch(name, copi
     criterion.set_epoch(0)
     again.set_epoch(0)
     assert torch.equal(again(logits, labels), criterion(logits, labels))
+
+
+@pytest.mark.parametrize(
+    ("remedy", "make"),
+    [
+        ("drw", lambda spec, **how: unskew.RemedyLoss(spec, COUNTS, **how)),
+        ("focal+drw", lambda spec, **how: unskew.RemedyLoss(spec, COUNTS, **how)),
+        ("progressively_balanced", lambda spec, **how: unskew.RemedySampler(spec, LABELS, **how)),
+        ("deferred_resampling", lambda spec, **how: unskew.RemedySampler(spec, LABELS, **how)),
+    ],
+)
+def test_what_sets_in_late_must_be_told_how_long_the_training_is(remedy, make):
+    """Taken for one epoch long, it would set in at once."""
+    with pytest.raises(UserError, match=rf"'{re.escape(remedy)}' changes in the course .* epochs="):
+        make(remedy)
+    with pytest.raises(UserError, match="epochs = 0: a training has 1 or more"):
+        make(remedy, epochs=0)
+    make(remedy, epochs=10).set_epoch(9)
+
+
+@pytest.mark.parametrize(
+    ("logits", "labels", "words"),
+    [
+        (torch.zeros(2, 4), torch.zeros(2, dtype=torch.int64), r"logits must be \(B, 3\)"),
+        (torch.zeros(2, 3), torch.zeros(3, dtype=torch.int64), r"whole numbers \(2,\)"),
+        (torch.zeros(2, 3), torch.zeros(2), "whole numbers"),
+        (torch.zeros(2, 3), torch.ones(2, dtype=torch.bool), "whole numbers"),
+        (torch.zeros(2, 3), torch.tensor([1, -100]), "0 to 2, and one is -100"),
+        (torch.zeros(2, 3), torch.tensor([1, 3]), "0 to 2, and one is 3"),
+    ],
+)
+@pytest.mark.parametrize("remedy", ["inverse_frequency", "balanced_softmax"])
+def test_what_no_loss_can_be_taken_of_is_refused(remedy, logits, labels, words):
+    with pytest.raises(UserError, match=words):
+        unskew.RemedyLoss(remedy, COUNTS)(logits, labels)
+
+
+def test_labels_of_a_byte_are_no_masks():
+    criterion = unskew.RemedyLoss("inverse_frequency", COUNTS)
+    logits, labels = torch.randn(3, 3), torch.tensor([1, 1, 1])
+    assert torch.equal(criterion(logits, labels.to(torch.uint8)), criterion(logits, labels))
+
+
+def test_logits_that_are_not_finite_or_none_at_all_are_refused():
+    broken = torch.zeros(3, 3)
+    broken[1, 1] = float("nan")
+    for remedy in ("posthoc_em", "posthoc_logit_adjustment"):
+        with pytest.raises(UserError, match="logits must be finite"):
+            unskew.adjust_logits(remedy, broken, COUNTS)
+        with pytest.raises(UserError, match="with one row at least"):
+            unskew.adjust_logits(remedy, torch.zeros(0, 3), COUNTS)
+
+
+def test_smoothing_into_no_other_class_is_refused():
+    with pytest.raises(UserError, match="of which there are none"):
+        unskew.RemedyLoss("label_aware_smoothing", [5])

@@ -126,15 +126,37 @@ def test_what_the_papers_combine_goes_together_and_each_part_acts(spec):
 @pytest.mark.parametrize("owner", ["crt", "lws", "weight_balancing"])
 def test_a_joined_part_lasts_into_a_stage_that_another_sets_up(owner):
     """Its loss, its projection and its groups; the stage's own hooks stay the stage's."""
+    lasting = {"loss", "after_step", "parameter_groups"}
     parts = "label_aware_smoothing+max_norm+weight_decay_by_layer+mixup"
+    if owner == "lws":
+        parts, lasting = parts.replace("max_norm+", ""), lasting - {"after_step"}
     first, second = make_remedy(f"{parts}+{owner}").stages(10)
     alone = make_remedy(owner).stages(10)[1].remedy
     assert first.remedy is None
-    lasting = {"loss", "after_step", "parameter_groups"}
     assert second.remedy.overrides() == alone.overrides() | lasting
     wanted = make_remedy("label_aware_smoothing").loss(FACTS, 9)
     logits, labels = torch.randn(8, FACTS.num_classes), torch.arange(8) % FACTS.num_classes
     assert torch.equal(second.remedy.loss(FACTS, 9)(logits, labels), wanted(logits, labels))
+
+
+@dataclass(frozen=True)
+class Costs(Remedy):
+    """A user's, which weighs classes by something else than their sizes."""
+
+    def class_weights(self, facts, epoch):
+        return torch.arange(1.0, facts.num_classes + 1)
+
+
+def test_class_weights_last_into_a_stage_as_a_loss_does():
+    _, second = compose([Costs(), make_remedy("crt")]).stages(10)
+    assert second.remedy.overrides() == {"draw", "class_weights"}
+    assert second.remedy.class_weights(FACTS, 9)[2] == 3
+
+
+@pytest.mark.parametrize("other", ["max_norm", "l2_normalised"])
+def test_lengths_that_a_factor_changes_are_not_to_be_set(other):
+    with pytest.raises(UserError, match=f"{other!r} acts by the lengths .*'lws' multiplies"):
+        make_remedy(f"lws+{other}")
 
 
 def test_a_stage_of_its_own_remedy_alone_is_left_as_it_is():

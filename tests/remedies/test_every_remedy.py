@@ -12,6 +12,7 @@ from unskew.data.skew import StepSkew
 from unskew.errors import UserError
 from unskew.remedies.base import Remedy
 from unskew.remedies.registry import description, make_remedy, names, remedy_class
+from unskew.training.fitting import check_fits
 from unskew.training.recipe import Recipe
 from unskew.training.trainer import Trainer
 
@@ -260,3 +261,20 @@ def resume(name, splits, epochs):
     for key, value in whole.state.network.state_dict().items():
         assert torch.equal(value, weights[key]), key
     return stopped
+
+
+@pytest.mark.parametrize(
+    ("spec", "options"),
+    [
+        ("cost_sensitive", {"cost_sensitive": {"gamma": 100.0}}),
+        ("cost_sensitive", {"cost_sensitive": {"costs": [1e-30, 1e30, 1e30, 1e30]}}),
+        ("glmc", {"glmc": {"label_power": 1000.0}}),
+    ],
+)
+def test_class_weights_that_no_number_holds_are_refused_before_training(splits, spec, options):
+    recipe = Recipe(
+        remedy=spec, remedy_options=options, epochs=2, batch_size=20,
+        skew=StepSkew(classes=(0,), keep=0.2),
+    )  # fmt: skip
+    with pytest.raises(UserError, match=f"remedy {spec!r}: the remedy's options weigh"):
+        check_fits(recipe, splits)

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from unskew.evaluation import calibration, groups
 from unskew.evaluation.confusion import accuracy_under_prior, confusion_matrix, per_class
-from unskew.evaluation.probabilities import softmax
+from unskew.evaluation.probabilities import log_odds, softmax
 from unskew.evaluation.ranking import auroc_one_vs_rest
 from unskew.evaluation.sampling import wilson_interval
 
@@ -134,7 +134,8 @@ def evaluate_logits(
 
     Raises
     ------
-    ValueError: shapes do not fit, there are no images, or a logit is not finite.
+    ValueError: shapes do not fit, there are no images, a logit is not finite, or labels or counts
+        are not whole numbers from 0 up.
 
     Examples
     --------
@@ -144,7 +145,7 @@ def evaluate_logits(
     (0.667, 0.75, 0.5)
     """
     scores = np.asarray(logits, dtype=np.float64)
-    truth, counts = np.asarray(labels, dtype=np.int64), np.asarray(train_counts, dtype=np.int64)
+    truth, counts = _whole(labels, "labels"), _whole(train_counts, "train_counts")
     _check(scores, truth, counts, class_names)
     confusion = confusion_matrix(truth, scores.argmax(axis=1), len(class_names))
     probabilities = softmax(scores)
@@ -173,8 +174,17 @@ def evaluate_logits(
         brier=calibration.brier(probabilities, truth),
         ece=calibration.expected_calibration_error(probabilities, truth),
         classwise_ece=calibration.classwise_calibration_error(probabilities, truth),
-        auroc=_optional(auroc_one_vs_rest(probabilities, truth)),
+        auroc=_optional(auroc_one_vs_rest(log_odds(scores), truth)),
     )
+
+
+def _whole(values: ArrayLike, what: str) -> NDArray[np.int64]:
+    found = np.asarray(values)
+    if found.dtype.kind not in "biuf" or not (found == np.floor(found)).all():
+        raise ValueError(f"{what} must be whole numbers")
+    if ((found < 0) | (found >= 2.0**62)).any():
+        raise ValueError(f"{what} must lie in [0, 2^62)")
+    return found.astype(np.int64)
 
 
 def _check(

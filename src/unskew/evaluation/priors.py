@@ -63,8 +63,10 @@ def over_present(prior: NDArray[np.float64], support: NDArray[np.int64]) -> NDAr
 
     Raises
     ------
-    ValueError: nothing is left to scale.
+    ValueError: nothing is left to scale, or it is no prior.
     """
+    if prior.shape != support.shape or not np.isfinite(prior).all() or (prior < 0).any():
+        raise ValueError(f"a prior must be {len(support)} finite shares, none below 0")
     weights = np.where(support > 0, prior, 0.0)
     total = weights.sum()
     if not total > 0:

@@ -13,7 +13,14 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from unskew.data.randomness import stream
-from unskew.evaluation.significance import CONFIDENCE, DECIMALS, RESAMPLES, holm, wilcoxon_p
+from unskew.evaluation.significance import (
+    CONFIDENCE,
+    DECIMALS,
+    RESAMPLES,
+    holm,
+    signed_ranks,
+    wilcoxon_p,
+)
 
 LEVEL = 1 - CONFIDENCE
 FEWEST_BLOCKS = 6
@@ -42,9 +49,10 @@ class Ranks:
         too where none would.
     cliques: groups of neighbours in rank within which no pair is told apart, as large as can be;
         a treatment that is told apart from all others is in none.
-    told: the pairs that are told apart, the better rank first. By Wilcoxon's test these need not
-        be the pairs furthest apart in rank.
-    p_values: of every pair, the better rank first, after any correction; empty for "none".
+    told: the pairs that are told apart, the better first: by the test that judges them. By
+        Wilcoxon's these need not be the pairs furthest apart in rank, nor need the better have
+        the better mean rank, as where it is a little worse in most blocks and much better in some.
+    p_values: of every pair, the better first likewise, after any correction; empty for "none".
     """
 
     means: dict[str, float]
@@ -112,6 +120,9 @@ def rank(figures: Mapping[str, Sequence[float]]) -> Ranks:
         if friedman is None or friedman <= LEVEL:
             told = {pair for pair, value in p.items() if value <= LEVEL}
         cliques = _cliques(order.tolist(), told)
+    ordered = list(combinations(order.tolist(), 2))
+    if method == "wilcoxon":
+        ordered = [_better_first(table, pair) for pair in ordered]
     return Ranks(
         means={names[i]: float(means[i]) for i in order},
         blocks=blocks,
@@ -121,13 +132,9 @@ def rank(figures: Mapping[str, Sequence[float]]) -> Ranks:
         critical=critical,
         cliques=tuple(tuple(names[i] for i in clique) for clique in cliques),
         told=tuple(
-            (names[i], names[j]) for i, j in combinations(order.tolist(), 2)
-            if (min(i, j), max(i, j)) in told
+            (names[i], names[j]) for i, j in ordered if (min(i, j), max(i, j)) in told
         ),
-        p_values={
-            (names[i], names[j]): p[min(i, j), max(i, j)]
-            for i, j in combinations(order.tolist(), 2) if p
-        },
+        p_values={(names[i], names[j]): p[min(i, j), max(i, j)] for i, j in ordered if p},
     )  # fmt: skip
 
 
@@ -161,8 +168,18 @@ def _critical(ranges: NDArray[np.float64]) -> float | None:
 def _wilcoxon(table: NDArray[np.float64]) -> dict[tuple[int, int], float]:
     """p of each pair of treatments after Holm's correction, from figures (N, K)."""
     pairs = list(combinations(range(table.shape[1]), 2))
-    differences = [(table[:, i] - table[:, j]).round(DECIMALS) for i, j in pairs]
-    return dict(zip(pairs, holm([wilcoxon_p(each) for each in differences]), strict=True))
+    return dict(zip(pairs, holm([wilcoxon_p(_differences(table, *p)) for p in pairs]), strict=True))
+
+
+def _better_first(table: NDArray[np.float64], pair: tuple[int, int]) -> tuple[int, int]:
+    """A pair in the order that Wilcoxon's test speaks for; as it is where that is undecided."""
+    i, j = pair
+    return (j, i) if signed_ranks(_differences(table, i, j)).sum() < 0 else pair
+
+
+def _differences(table: NDArray[np.float64], i: int, j: int) -> NDArray[np.float64]:
+    differences: NDArray[np.float64] = (table[:, i] - table[:, j]).round(DECIMALS)
+    return differences
 
 
 def _cliques(order: list[int], told: set[tuple[int, int]]) -> list[list[int]]:

@@ -80,8 +80,11 @@ class PairedDifference:
         """ "better", "worse" or "no evidence": whether the t interval is clear of zero.
 
         The interval is the criterion, and not a rank test, because with five seeds or fewer no
-        rank test can reach 5 %; its p and the smallest it could reach are told beside it.
+        rank test can reach 5 %; its p and the smallest it could reach are told beside it. Where
+        the difference `is_constant` the interval has no width, and is none.
         """
+        if self.is_constant:
+            return "no evidence"
         low, high = self.difference.low, self.difference.high
         if low is not None and low > 0:
             return "better"
@@ -164,15 +167,24 @@ def wilcoxon_p(differences: NDArray[np.float64]) -> float:
     SciPy goes over to the normal distribution. Zeros are ranked, and their ranks go half to
     either side ("zsplit" in SciPy).
     """
-    # Twice the ranks: those of equal sizes may end in a half.
-    twice = np.rint(2 * stats.rankdata(np.abs(differences))).astype(np.int64)
-    signed = np.sign(differences).astype(np.int64) * twice
+    signed = signed_ranks(differences)
     # Chances of the sum of ranks that are positive, from dealing one sign after the other.
     chances = np.ones(1)
-    for rank in twice[signed != 0]:
+    for rank in np.abs(signed[signed != 0]):
         chances = (np.pad(chances, (rank, 0)) + np.pad(chances, (0, rank))) / 2
     balance = np.abs(2 * np.arange(len(chances)) - (len(chances) - 1))
     return float(min(1.0, chances[balance >= abs(signed.sum())].sum()))
+
+
+def signed_ranks(differences: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Twice the ranks of the differences' sizes, which may end in a half, with their signs.
+
+    Where their sum is above zero, Wilcoxon's test speaks for differences above zero. The mean can
+    lie on the other side.
+    """
+    twice = np.rint(2 * stats.rankdata(np.abs(differences))).astype(np.int64)
+    signed: NDArray[np.int64] = np.sign(differences).astype(np.int64) * twice
+    return signed
 
 
 def sign_flip_p(differences: NDArray[np.float64]) -> float:

@@ -34,7 +34,8 @@ class RemedyLoss(nn.Module):
         "balanced_softmax", "effective_number+focal".
     counts: int (K,), training images of each class.
     options: as {"focal": {"gamma": 1.0}}.
-    epochs: of the whole training, for remedies that set in late; `set_epoch` says where it is.
+    epochs: of the whole training, for remedies that set in late and need it; `set_epoch` says
+        where it is.
 
     Shapes
     ------
@@ -43,7 +44,9 @@ class RemedyLoss(nn.Module):
 
     Raises
     ------
-    UserError: the remedy is unknown or does more than a loss can.
+    UserError: the remedy is unknown, does more than a loss can or needs `epochs`; or, when it is
+        called, logits and labels are not of these shapes and classes. The labels' classes are
+        looked at on a CPU alone, where nothing has to wait for it.
 
     Examples
     --------
@@ -55,11 +58,16 @@ class RemedyLoss(nn.Module):
     """
 
     def __init__(
-        self, remedy: str, counts: ArrayLike, *, options: Options | None = None, epochs: int = 1
+        self,
+        remedy: str,
+        counts: ArrayLike,
+        *,
+        options: Options | None = None,
+        epochs: int | None = None,
     ) -> None:
         super().__init__()
         self._remedy = _only(remedy, options, {"loss", "class_weights"}, "loss")
-        self._facts = _facts(counts, epochs)
+        self._facts = _facts(counts, _length(self._remedy, remedy, epochs))
         self._remedy.check(self._facts)
         self.set_epoch(0)
 
@@ -80,6 +88,7 @@ class RemedyLoss(nn.Module):
 
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
         """The batch's loss."""
+        labels = _checked(logits, labels, self._facts.num_classes)
         if self._weights is not None and self._weights.device != logits.device:
             with torch.inference_mode(False):  # a validation may come before training
                 self._weights = self._weights.to(logits.device)  # once, not in every step
@@ -96,12 +105,13 @@ class RemedySampler(Sampler[int]):
     remedy: a name that acts through the draw alone: "class_balanced_sampling", "oversample".
     labels: int (N,), of all training images in the data set's order; 0 for the first class.
     options: as {"square_root_sampling": {"q": 0.25}}.
-    epochs: of the whole training, for draws that change on the way.
+    epochs: of the whole training, for draws that change on the way and need it.
     seed: of the draws.
 
     Raises
     ------
-    UserError: the remedy is unknown or does more than a draw can, or a label names no class.
+    UserError: the remedy is unknown, does more than a draw can or needs `epochs`, or a label names
+        no class.
 
     Examples
     --------
@@ -116,12 +126,13 @@ class RemedySampler(Sampler[int]):
         labels: ArrayLike,
         *,
         options: Options | None = None,
-        epochs: int = 1,
+        epochs: int | None = None,
         seed: int = 0,
     ) -> None:
         self._remedy = _only(remedy, options, {"draw"}, "sampler")
         known = _classes(labels)
-        self._facts = _facts(np.bincount(known), epochs, known, seed)
+        length = _length(self._remedy, remedy, epochs)
+        self._facts = _facts(np.bincount(known), length, known, seed)
         self._remedy.check(self._facts)
         self._seed = seed
         self.set_epoch(0)
@@ -192,8 +203,13 @@ def adjust_logits(
 
 def _logits(values: ArrayLike | Tensor, facts: Facts, what: str) -> Tensor:
     scores = torch.as_tensor(values, dtype=torch.float32)
-    if scores.ndim != 2 or scores.shape[1] != facts.num_classes:
-        raise UserError(f"{what} must be (N, {facts.num_classes}), not {tuple(scores.shape)}")
+    if scores.ndim != 2 or scores.shape[1] != facts.num_classes or not len(scores):
+        raise UserError(
+            f"{what} must be (N, {facts.num_classes}) with one row at least, not "
+            f"{tuple(scores.shape)}"
+        )
+    if not bool(scores.isfinite().all()):
+        raise UserError(f"{what} must be finite: the network has given NaN or infinity")
     return scores
 
 
@@ -227,6 +243,36 @@ def _whole_numbers(values: ArrayLike, end: int) -> NDArray[np.int64] | None:
     if not ((found >= 0) & (found < end)).all() or (found != np.floor(found)).any():
         return None
     return found.astype(np.int64)
+
+
+def _checked(logits: Tensor, labels: Tensor, classes: int) -> Tensor:
+    """The labels as int64: others would be taken for masks by what indexes with them."""
+    if logits.dim() != 2 or logits.shape[1] != classes:
+        raise UserError(f"logits must be (B, {classes}), not {tuple(logits.shape)}")
+    whole = not (labels.is_floating_point() or labels.is_complex() or labels.dtype is torch.bool)
+    if not whole or labels.shape != logits.shape[:1]:
+        raise UserError(
+            f"labels must be whole numbers ({len(logits)},), not {labels.dtype} of the shape "
+            f"{tuple(labels.shape)}"
+        )
+    if labels.device.type == "cpu" and len(labels):
+        least, most = (int(value) for value in labels.aminmax())
+        if least < 0 or most >= classes:
+            wrong = least if least < 0 else most
+            raise UserError(f"labels must be 0 to {classes - 1}, and one is {wrong}")
+    return labels.long()
+
+
+def _length(found: Remedy, spec: str, epochs: int | None) -> int:
+    """Epochs of the training that a remedy acts in."""
+    if epochs is None and found.gradual:
+        raise UserError(
+            f"remedy {spec!r} changes in the course of a training: say how long that is with "
+            "epochs=, and call set_epoch before each"
+        )
+    if epochs is not None and epochs < 1:
+        raise UserError(f"epochs = {epochs}: a training has 1 or more")
+    return epochs or 1
 
 
 def _only(spec: str, options: Options | None, hooks: set[str], what: str) -> Remedy:

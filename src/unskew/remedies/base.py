@@ -206,6 +206,9 @@ class Remedy:
         beside `cosines` or `sets_lengths`.
     sets_lengths: it gives all classes' weights one length after each step, whatever another has
         done to them.
+    gradual: what it does depends on how far the run is. Outside of a run it must be told how long
+        that is.
+    scales_lengths: it gives each class's weights a factor that is not seen in their lengths.
     divides_decay: it says where the run's weight decay λ acts, and does nothing where λ is 0.
     even: its `adjustment` is for use where the classes are equally frequent.
     splits_loss: its `update` asks `backward` for the loss of some classes alone, which the
@@ -220,6 +223,8 @@ class Remedy:
     cosines: ClassVar[bool] = False
     acts_on_lengths: ClassVar[bool] = False
     sets_lengths: ClassVar[bool] = False
+    gradual: ClassVar[bool] = False
+    scales_lengths: ClassVar[bool] = False
     divides_decay: ClassVar[bool] = False
     even: ClassVar[bool] = False
     splits_loss: ClassVar[bool] = False
@@ -295,6 +300,10 @@ class Remedy:
         """
         return None
 
+    def carried_over(self, facts: Facts, epoch: int) -> float:
+        """Factor on the optimiser's momentum as an epoch begins; 1 leaves it as it is."""
+        return 1.0
+
     def update(
         self, backward: Backward, optimizer: torch.optim.Optimizer, network: nn.Module, facts: Facts
     ) -> Tensor:
@@ -326,5 +335,6 @@ class Remedy:
 
 HOOKS: Sequence[str] = (
     "stages", "prepare", "auxiliary", "parameter_groups", "draw", "loss", "class_weights",
-    "transform", "objective", "update", "after_step", "after_training", "adjustment",
+    "transform", "objective", "carried_over", "update", "after_step", "after_training",
+    "adjustment",
 )  # fmt: skip

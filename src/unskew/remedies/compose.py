@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -108,6 +109,11 @@ def _check_lengths(first: Remedy, second: Remedy) -> None:
                 f"remedy {other.name!r} changes the lengths of the classifier's weights, which "
                 f"have no say in the cosines of {owner.name!r}: choose one"
             )
+        if owner.scales_lengths:
+            raise UserError(
+                f"remedy {other.name!r} acts by the lengths of the classifier's weights, which "
+                f"{owner.name!r} multiplies by factors of its own: choose one"
+            )
         if owner.sets_lengths:
             raise UserError(
                 f"remedy {other.name!r} acts by the lengths of the classifier's weights, and "
@@ -127,6 +133,7 @@ class Composite(Remedy):
         object.__setattr__(self, "held_out", max(part.held_out for part in self.parts))
         object.__setattr__(self, "corrects_prior", any(p.corrects_prior for p in self.parts))
         object.__setattr__(self, "divides_decay", any(p.divides_decay for p in self.parts))
+        object.__setattr__(self, "gradual", any(part.gradual for part in self.parts))
 
     def overrides(self) -> frozenset[str]:
         return frozenset().union(*(part.overrides() for part in self.parts))
@@ -186,6 +193,9 @@ class Composite(Remedy):
         owner = self._owner("objective")
         return owner.objective(network, auxiliary, batch, criterion, facts, epoch)
 
+    def carried_over(self, facts: Facts, epoch: int) -> float:
+        return math.prod(part.carried_over(facts, epoch) for part in self.parts)
+
     def update(
         self, backward: Backward, optimizer: torch.optim.Optimizer, network: nn.Module, facts: Facts
     ) -> Tensor:
@@ -218,7 +228,7 @@ class Composite(Remedy):
         return whole
 
 
-LASTING = frozenset({"loss", "after_step", "parameter_groups"})
+LASTING = frozenset({"loss", "class_weights", "after_step", "parameter_groups"})
 """Hooks by which a remedy goes on acting where another one's stage begins."""
 
 
@@ -236,6 +246,9 @@ class _Lasting(Remedy):
 
     def loss(self, facts: Facts, epoch: int) -> ExampleLoss | None:
         return self.part.loss(facts, epoch)
+
+    def class_weights(self, facts: Facts, epoch: int) -> Tensor | None:
+        return self.part.class_weights(facts, epoch)
 
     def after_step(self, network: nn.Module, facts: Facts, epoch: int) -> None:
         self.part.after_step(network, facts, epoch)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -47,6 +48,14 @@ def weights_of_mean_one(weights: NDArray[np.float64], facts: Facts) -> Tensor:
             "smaller ones"
         )
     return torch.from_numpy(weighed)
+
+
+def check_weights(name: str, weigh: Callable[[], object]) -> None:
+    """Raise a UserError that names the remedy if its class weights cannot be computed."""
+    try:
+        weigh()
+    except UserError as error:
+        raise UserError(f"remedy {name!r}: {error}") from None
 
 
 def begun(start: float, facts: Facts, epoch: int) -> bool:

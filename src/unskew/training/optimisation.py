@@ -141,3 +141,13 @@ def learning_rate(recipe: Recipe, step: int, steps_per_epoch: int, epochs: int) 
             return peak * (1 - (1 - recipe.fall_to) * (step - top) / (total - top))
         case _:
             return peak
+
+
+def scale_momentum(optimizer: torch.optim.Optimizer, factor: float) -> None:
+    """Multiply what SGD or Muon has gathered of earlier gradients; AdamW forgets by itself."""
+    if factor == 1.0:
+        return
+    for state in optimizer.state.values():
+        gathered = state.get("momentum_buffer")
+        if gathered is not None:
+            gathered.mul_(factor)

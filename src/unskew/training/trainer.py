@@ -23,7 +23,7 @@ from unskew.training.epoch import Epoch
 from unskew.training.events import EpochBegan, EpochEnded, Event, StepsDone
 from unskew.training.fitting import check_recipe
 from unskew.training.history import EpochRecord
-from unskew.training.optimisation import group_rates, make_optimizer, stage_decay
+from unskew.training.optimisation import group_rates, make_optimizer, scale_momentum, stage_decay
 from unskew.training.precision import autocast, exact_convolutions, resolve
 from unskew.training.predict import predict_logits
 from unskew.training.recipe import Recipe
@@ -138,6 +138,7 @@ class Trainer:
         position, epoch = self.state.position, self.begin_epoch(listen)
         number = len(self.state.history.epochs)
         if position.step == 0:
+            scale_momentum(self.state.optimizer, self._remedy.carried_over(self.facts, number))
             drawn = stream(self.recipe.seed, "pytorch", number)
             seed_generators(int(drawn.integers(2**63)), self.device)
         while position.step < epoch.steps and not self.out_of_steps(len(self._losses)):

@@ -11,9 +11,13 @@ from hypothesis import strategies as st
 
 from tests.remedies.losses.cases import examined, log_softmax, problems
 from tests.remedies.scene import FACTS, Tiny, make_batch, make_facts
+from unskew.data.skew import StepSkew
+from unskew.remedies.base import Remedy
 from unskew.remedies.criterion import Criterion
-from unskew.remedies.losses.influence_balanced import EPSILON
+from unskew.remedies.losses.influence_balanced import EPSILON, InfluenceBalanced
 from unskew.remedies.registry import make_remedy
+from unskew.training.recipe import Recipe
+from unskew.training.trainer import Trainer
 
 
 def formula(logits, features, targets, counts, alpha):
@@ -139,7 +143,40 @@ def test_slopes():
 
 
 def test_no_other_loss_joins_in():
-    assert make_remedy("influence_balanced").overrides() == {"loss", "objective"}
+    hooks = {"loss", "objective", "carried_over"}
+    assert make_remedy("influence_balanced").overrides() == hooks
+
+
+@pytest.mark.parametrize("remedy", ["influence_balanced", "cutmix+influence_balanced"])
+def test_its_second_phase_is_the_authors_at_a_hundredth_of_the_rate(splits, remedy):
+    """Bit for bit in what the steps add up to, momentum included, but for rounding."""
+    recipe = Recipe(
+        remedy=remedy, epochs=4, batch_size=40, learning_rate=0.01, momentum=0.9,
+        skew=StepSkew(classes=(0, 1), keep=0.3), precision="float32", kernels="off",
+    )  # fmt: skip
+    ours = Trainer(recipe, splits)
+    ours.fit()
+    theirs = Trainer(recipe.with_(remedy_options={"influence_balanced": {"alpha": 1000.0}}), splits)
+    plain = theirs._set_rates
+
+    def a_hundredth(steps):
+        plain(steps)
+        if len(theirs.state.history.epochs) >= 2:
+            for group in theirs.state.optimizer.param_groups:
+                group["lr"] *= 0.01
+
+    theirs._set_rates = a_hundredth
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(InfluenceBalanced, "carried_over", Remedy.carried_over)
+        theirs.fit()
+    first, second = (
+        torch.cat([p.detach().flatten() for p in trainer.state.network.parameters()])
+        for trainer in (ours, theirs)
+    )
+    assert (first - second).norm() < 1e-3 * first.norm()
+    assert ours.state.history.epochs[-1].train_loss * 100 == pytest.approx(
+        theirs.state.history.epochs[-1].train_loss, rel=0.02
+    )
 
 
 def test_autocast_does_not_round_the_weights_of_classes():

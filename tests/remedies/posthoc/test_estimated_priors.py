@@ -27,7 +27,7 @@ def by_bbse(target, seed=0, size=200_000):
 @pytest.mark.parametrize("target", TARGETS)
 def test_both_recover_a_known_prior(target):
     points, _ = sample(target, 20_000, 1)
-    by_em = em.estimate_prior(perfect_logits(points, PRIOR).numpy(), PRIOR)
+    by_em, _ = em.estimate_prior(perfect_logits(points, PRIOR).numpy(), PRIOR)
     np.testing.assert_allclose(by_em, target, atol=0.02)
     np.testing.assert_allclose(by_bbse(target), target, atol=0.04)
 
@@ -44,7 +44,7 @@ def test_em_finds_what_a_general_optimiser_finds(seed):
     rng = np.random.default_rng(seed)
     prior = rng.dirichlet([2, 2, 2])
     logits = rng.normal(size=(200, 3)) * 2
-    found = em.estimate_prior(logits, prior)
+    found, _ = em.estimate_prior(logits, prior)
     assert found.sum() == pytest.approx(1)
     best = minimize(
         lambda q: -likelihood(q, logits, prior),
@@ -60,14 +60,14 @@ def test_em_finds_what_a_general_optimiser_finds(seed):
 
 def test_the_prior_of_training_is_where_em_stays():
     points, _ = sample(PRIOR, 20_000, 3)
-    found = em.estimate_prior(perfect_logits(points, PRIOR).numpy(), PRIOR)
+    found, _ = em.estimate_prior(perfect_logits(points, PRIOR).numpy(), PRIOR)
     np.testing.assert_allclose(found, PRIOR, atol=0.01)
 
 
 @pytest.mark.parametrize("logits", [np.zeros((5, 3)), np.full((4, 3), 1e4), np.eye(3) * 1e4])
 def test_em_is_finite_for_any_logits_and_gives_nothing_to_unseen_classes(logits):
-    assert np.isfinite(em.estimate_prior(logits, PRIOR)).all()
-    found = em.estimate_prior(logits, np.array([0.5, 0.5, 0.0]))
+    assert np.isfinite(em.estimate_prior(logits, PRIOR)[0]).all()
+    found, _ = em.estimate_prior(logits, np.array([0.5, 0.5, 0.0]))
     assert found[2] == 0
     assert found.sum() == pytest.approx(1)
 
@@ -129,3 +129,16 @@ def test_an_estimate_of_zero_leaves_the_logits_finite():
     assert (adjustment(logits).argmax(1) == 0).all()
     # Few are there, not none: nothing is moved further than to one in a million.
     assert adjustment.shift.min() >= np.log(1e-6) - 1e-3
+
+
+def test_an_estimate_that_has_not_settled_says_so(monkeypatch):
+    points, _ = sample(TARGETS[1], 500, 1)
+    logits = perfect_logits(points, PRIOR).float()
+    settled = em.PosthocEM().adjustment(FACTS, HeldOut(logits))
+    assert "on the move" not in settled.note
+    monkeypatch.setattr(em, "MAX_ROUNDS", 2)
+    assert (
+        em.PosthocEM()
+        .adjustment(FACTS, HeldOut(logits))
+        .note.endswith("still on the move after 2 rounds")
+    )

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from unskew.data.transfer import moved
 from unskew.errors import UserError
 from unskew.remedies.base import Batch, Draw, ExampleLoss, Facts, Remedy
-from unskew.remedies.counts import at_least_one, weights_of_mean_one
+from unskew.remedies.counts import at_least_one, check_weights, weights_of_mean_one
 from unskew.remedies.mixing.pairs import blend, box, paste, shares
 from unskew.remedies.options import option
 from unskew.remedies.sampling.class_draws import class_probability, draw_by_class
@@ -67,6 +67,11 @@ class GLMC(Remedy):
                 f"remedy {self.name!r} trains the network's classifier from the second epoch on, "
                 f"and epochs is {facts.epochs}: choose 2 or more"
             )
+        check_weights(self.name, lambda: self._label_weights(facts))
+
+    def _label_weights(self, facts: Facts) -> Tensor:
+        """Of the labels' classes, float32 (K,)."""
+        return weights_of_mean_one(at_least_one(facts) ** -self.label_power, facts)
 
     def auxiliary(self, facts: Facts) -> nn.Module:
         return nn.ModuleDict(
@@ -115,8 +120,7 @@ class GLMC(Remedy):
         features = torch.cat([network.features(images) for images in mixtures])  # type: ignore[operator]
         plain = auxiliary["classifier"](features)
         logits = network.classifier(features)  # type: ignore[operator]
-        weights = weights_of_mean_one(at_least_one(facts) ** -self.label_power, facts)
-        weights = moved(weights, logits)
+        weights = moved(self._label_weights(facts), logits)
         balanced = criterion(plain[:count], batch) + criterion(plain[count:], batch)
         rebalanced = _weighted(logits[:count], batch, weights) + _weighted(
             logits[count:], batch, weights

@@ -31,6 +31,7 @@ class LearnableWeightScaling(Remedy):
 
     name = "lws"
     corrects_prior = True
+    scales_lengths = True
 
     share: float = option(0.1, above=0, below=1)
 

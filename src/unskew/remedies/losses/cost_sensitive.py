@@ -9,7 +9,7 @@ from torch import Tensor
 
 from unskew.errors import UserError
 from unskew.remedies.base import Facts, Remedy
-from unskew.remedies.counts import at_least_one, weights_of_mean_one
+from unskew.remedies.counts import at_least_one, check_weights, weights_of_mean_one
 from unskew.remedies.options import option
 
 
@@ -40,6 +40,7 @@ class CostSensitive(Remedy):
                 f"remedy 'cost_sensitive': {len(self.costs)} costs are given for "
                 f"{facts.num_classes} classes"
             )
+        check_weights(self.name, lambda: self.class_weights(facts, 0))
 
     def class_weights(self, facts: Facts, epoch: int) -> Tensor:
         costs = np.array(self.costs or (1.0,) * facts.num_classes)

@@ -28,6 +28,7 @@ class DeferredReweighting(Remedy):
 
     name = "drw"
     corrects_prior = True
+    gradual = True
 
     beta: float = option(0.9999, at_least=0, below=1)
     start: float = option(0.8, at_least=0, below=1)

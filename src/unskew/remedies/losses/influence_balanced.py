@@ -14,6 +14,8 @@ from unskew.remedies.base import Batch, ExampleLoss, Facts, Remedy
 from unskew.remedies.counts import at_least_one, begun, weights_of_mean_one
 from unskew.remedies.options import option
 
+RATE = 0.01
+"""Of the second phase over that of the first, in the authors' code."""
 EPSILON = 1e-3
 """Keeps an example that is classified perfectly from dividing by 0; the authors' value."""
 
@@ -30,7 +32,9 @@ class InfluenceBalanced(Remedy):
     Attributes
     ----------
     alpha: α. The authors' code has 1000 and cuts the learning rate to a hundredth when the
-        second phase begins; for SGD that is a step of α = 10 at the rate as it is.
+        second phase begins. For SGD without weight decay that is α = 10 at the rate as it is and a
+        hundredth of the momentum that the first phase has left, which would else outweigh the new
+        gradients. A weight decay is cut in their code and not here.
     start: share of the run's epochs before the second phase, rounded down to whole epochs.
     """
 
@@ -43,6 +47,10 @@ class InfluenceBalanced(Remedy):
     def loss(self, facts: Facts, epoch: int) -> ExampleLoss | None:
         """Cross-entropy until the objective sets in; said here so that no other loss joins in."""
         return None
+
+    def carried_over(self, facts: Facts, epoch: int) -> float:
+        switches = begun(self.start, facts, epoch) and not begun(self.start, facts, epoch - 1)
+        return RATE if switches and epoch > 0 else 1.0
 
     def objective(
         self,

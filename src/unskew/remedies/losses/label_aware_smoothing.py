@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from unskew.data.transfer import Constant
+from unskew.errors import UserError
 from unskew.remedies.base import ExampleLoss, Facts, Remedy
 from unskew.remedies.options import option
 
@@ -50,6 +51,13 @@ class LabelAwareSmoothing(Remedy):
         else:
             rise = 1 + np.sin(3 * np.pi / 2 + np.pi / 2 * rank)
         return torch.from_numpy(self.tail + (self.head - self.tail) * rise)
+
+    def check(self, facts: Facts) -> None:
+        if facts.num_classes < 2:
+            raise UserError(
+                "remedy 'label_aware_smoothing' gives some of a label to other classes, of which "
+                "there are none: choose data of two classes or more"
+            )
 
     def loss(self, facts: Facts, epoch: int) -> ExampleLoss:
         smoothing = Constant(self.smoothing(facts))

@@ -30,14 +30,16 @@ class PosthocEM(Remedy):
 
     def adjustment(self, facts: Facts, held_out: HeldOut) -> Adjustment:
         logits = held_out.unlabelled.double().numpy()
-        prior = estimate_prior(logits, facts.prior)
+        prior, settled = estimate_prior(logits, facts.prior)
         note = f"class prior estimated by EM: {shown(prior)}"
+        if not settled:
+            note += f", still on the move after {MAX_ROUNDS:,} rounds"
         return to_prior(facts, estimated(prior), note=note)
 
 
 def estimate_prior(
     logits: NDArray[np.float64], train_prior: NDArray[np.float64]
-) -> NDArray[np.float64]:
+) -> tuple[NDArray[np.float64], bool]:
     """The class prior q under which the images are most likely, by EM.
 
     E: p(k|x) ∝ (q_k/π_k)·softmax(z)_k; M: q_k = mean of p(k|x); from q = π until no share moves by
@@ -50,18 +52,19 @@ def estimate_prior(
 
     Returns
     -------
-    q, float64 (K,); sums to 1.
+    q, float64 (K,), which sums to 1; and whether it has settled within MAX_ROUNDS.
     """
     seen = train_prior > 0
     ratios = log_softmax(logits[:, seen], axis=1) - np.log(train_prior[seen])
-    q = train_prior[seen].copy()
+    q, settled = train_prior[seen].copy(), False
     for _ in range(MAX_ROUNDS):
         with np.errstate(divide="ignore"):
             joint = ratios + np.log(q)
         posterior = np.exp(joint - logsumexp(joint, axis=1, keepdims=True))
         before, q = q, posterior.mean(axis=0)
-        if np.abs(q - before).max() < TOLERANCE:
+        settled = bool(np.abs(q - before).max() < TOLERANCE)
+        if settled:
             break
     estimate = np.zeros(len(train_prior))
     estimate[seen] = q
-    return estimate
+    return estimate, settled

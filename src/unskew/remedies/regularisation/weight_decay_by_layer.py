@@ -28,7 +28,7 @@ class WeightDecayByLayer(Remedy):
     name = "weight_decay_by_layer"
     divides_decay = True
 
-    ratio: float = option(0.0, at_least=0)
+    ratio: float = option(0.0, at_least=0, at_most=100)
 
     def parameter_groups(self, network: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
         layers = weights_by_layer(network)

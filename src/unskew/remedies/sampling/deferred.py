@@ -28,6 +28,7 @@ class DeferredResampling(Remedy):
 
     name = "deferred_resampling"
     corrects_prior = True
+    gradual = True
 
     start: float = option(0.8, at_least=0, below=1)
 

@@ -21,6 +21,7 @@ class ProgressivelyBalanced(Remedy):
 
     name = "progressively_balanced"
     corrects_prior = True
+    gradual = True
 
     def draw(self, facts: Facts, epoch: int, rng: np.random.Generator) -> Draw:
         # Beyond the last epoch that was announced, as a loop of one's own may go, it stays.
