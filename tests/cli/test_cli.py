@@ -231,6 +231,12 @@ def test_studies_of_two_data_sets_are_ranked(tmp_path):
         (["train", "--set", "epochs=3", "--set", "epochs=5"], "as epochs=3 and as epochs=5"),
         (["study", "coursework", "--epochs", "3", "--set", "epochs=5"], "--epochs and by --set"),
         (["study", "own-data", "--set", "skew=stairs"], "'stairs' is no skew"),
+        (["study", "coursework", "--seeds", "2000000"], "and a study has 100,000 at most"),
+        (["study", "remedies", "--fresh-seeds", "2000000"], "and a study has 100,000 at most"),
+        (["models", "show", "lstm", "--image-size", "1000000"], "less than or equal to 2048"),
+        (["train", "--set", "fingerprint=abc"], "fingerprint is filled in"),
+        (["train", "--model", "lstm_misread"], "--model-option reading=scrambled"),
+        (["study", "precision", "--set", "remedy=prayer"], "precision: arm "),
     ],
 )
 def test_a_mistake_is_one_sentence_exit_code_2_and_nothing_written(
@@ -380,6 +386,18 @@ def test_a_diverged_run_exits_with_1_and_says_why(squares, tmp_path):
                   "--out", tmp_path)  # fmt: skip
     assert done.returncode == 1
     assert "lower the learning rate" in done.stderr
+
+
+def test_a_study_tells_which_runs_diverged(squares, tmp_path):
+    (tmp_path / "tiny.toml").write_text(TEXT)
+    done = unskew("study", "tiny.toml", "--data", squares, "--seeds", 1, "--json", "--set",
+                  "learning_rate=1e20", "--set", "max_steps=6", cwd=tmp_path)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["failures"] == {}
+    assert len(told["diverged"]) == 5  # of three arms, and of two for the choice
+    assert all("learning rate" in message for message in told["diverged"].values())
+    assert done.stderr.count("diverged: cnn-") == 5
 
 
 def test_a_damaged_file_in_a_users_folder_is_counted_or_refused(squares, tmp_path):

@@ -76,6 +76,15 @@ def test_a_summary_shows_the_layers_of_a_fused_network_and_leaves_every_modules_
     assert not network.groups[0].norm1.training
 
 
+def test_a_whole_number_may_be_written_with_a_point():
+    assert build("cnn", 4, 32, {"hidden": 1e2}).num_features == 100
+
+
+def test_a_network_that_no_memory_holds_is_one_sentence():
+    with pytest.raises(UserError, match="it is too large for this machine's memory"):
+        build("cnn", 10**13)
+
+
 def test_no_classes_at_all_are_refused():
     with pytest.raises(UserError, match="num_classes = 0: a network needs 1 class or more"):
         build("cnn", 0)
@@ -164,6 +173,12 @@ def test_resnet32_has_the_papers_depth_and_size():
         ("resnet32", 2, {}, "too few"),
         ("cnn", 32, {"hidden": -1}, "hidden = -1: choose 1 or more"),
         ("lstm", 32, {"hidden_size": 0}, "hidden_size = 0"),
+        ("lstm_misread", 32, {}, "'scrambled', 'batch_as_time': --model-option reading=scrambled"),
+        ("cnn", 32, {"hidden": "abc"}, "hidden = 'abc' should be a whole number"),
+        ("cnn", 32, {"hidden": (1, 2)}, "should be a whole number"),
+        ("cnn", 32, {"hidden": 1.5}, "hidden = 1.5 should be a whole number"),
+        ("cnn", 32, {"hidden": True}, "hidden = True should be a whole number"),
+        ("cnn", 32, {"hidden": 10**23}, "but 1,000,000 is the most"),
     ],
 )
 def test_bad_requests_are_one_clear_sentence(name, size, options, words):

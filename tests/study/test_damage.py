@@ -133,3 +133,12 @@ def test_another_runs_folder_under_a_runs_name_is_not_taken_for_it(out):
         UserError, match=rf"{re.escape(str(other))} holds another run, '{one.name}'"
     ):
         load_results(out)
+
+
+@pytest.mark.parametrize("instead", [lambda path: None, lambda path: path.write_text("x")])
+def test_a_study_without_its_runs_is_not_reported_as_an_empty_one(out, instead):
+    """Whose report would take the place of the one that was there."""
+    shutil.rmtree(out / "runs")
+    instead(out / "runs")
+    with pytest.raises(UserError, match=r"runs holds none of the \d+ runs that results.csv lists"):
+        load_results(out)

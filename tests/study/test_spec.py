@@ -130,6 +130,11 @@ def test_a_run_for_a_choice_holds_images_out(tiny):
          "chooses a weight_decay, in which its arms 'wd0' and 'full' do not differ"),
         ("seeds = 2", "seeds = " + "9" * 5000, "not valid TOML"),
         ("seeds = 2", "seeds = " + "[" * 5000, "not valid TOML"),
+        ("seeds = 2", "seeds = 1000000000", "3 arms of 1,000,000,000 seeds are 3,000,000,000 runs"),
+        ("grid = { weight_decay = [0, 1e-3] }",
+         "grid = { " + ", ".join(f"{field} = {[k / 100 for k in range(1, 21)]}" for field in (
+             "weight_decay", "learning_rate", "momentum", "label_smoothing")) + " }",
+         "100,000 at most"),
         ("weight_decay = [0, 1e-3]", "subset_seed = [" + "9" * 400 + "]", "a number is too large"),
         ("[[comparisons]]", '[[selections]]\nname = "more"\narms = ["wd*"]\nbaseline = "wd0"\n'
          'field = "weight_decay"\nvalidation = 0.3\n[[comparisons]]', "hold out 0.1 and 0.3"),

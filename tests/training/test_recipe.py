@@ -133,6 +133,11 @@ def test_a_milestone_beyond_the_last_epoch_is_let_be():
 
 def test_a_recipe_file_that_is_no_toml_is_named(tmp_path):
     path = tmp_path / "r.toml"
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(
+        UserError, match=r"r\.toml: the recipe is no text in UTF-8: save"
+    ):
+        Recipe.load(path)
     path.write_text("epochs = ")
     with pytest.raises(UserError, match=r"r\.toml.*not valid TOML"):
         Recipe.load(path)

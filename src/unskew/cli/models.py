@@ -39,10 +39,17 @@ def list_models(as_json: Json = False) -> None:
 @app.command()
 def show(
     name: Annotated[str, typer.Argument(help="A name from `unskew models list`.")],
-    classes: Annotated[int, typer.Option(min=2, help="Outputs.")] = 10,
-    image_size: Annotated[int, typer.Option(min=4, help="Height and width in pixels.")] = 32,
+    classes: Annotated[int, typer.Option(min=2, max=100_000, help="Outputs.")] = 10,
+    image_size: Annotated[
+        int, typer.Option(min=4, max=2048, help="Height and width in pixels.")
+    ] = 32,
     option: Annotated[
-        list[str] | None, typer.Option(help="An option of the network, as name=value; repeatable.")
+        list[str] | None,
+        typer.Option(
+            "--option",
+            "--model-option",
+            help="An option of the network, as name=value; repeatable.",
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:

@@ -44,11 +44,14 @@ def parse_settings(items: Iterable[str]) -> dict[str, Any]:
 
     Raises
     ------
-    UserError: an item has no "=", a field is given twice, or a skew is none.
+    UserError: an item has no "=", a field is given twice or is not for people to set, or a skew is
+        none.
     """
     settings: dict[str, Any] = {}
     within: dict[str, list[str]] = {"model_options": [], "remedy_options": []}
     for name, text in _split(items).items():
+        if name == "fingerprint":
+            raise UserError("fingerprint is filled in when the data are opened: leave it out")
         field, _, inner = name.partition(".")
         if field in within:
             within[field].append(f"{inner}={text}")

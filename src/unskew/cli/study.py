@@ -58,7 +58,10 @@ def study(
     ] = None,
     lang: Annotated[str, typer.Option(help="Language of the report: en or zh.")] = "en",
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print where results lie, and failures, as JSON.")
+        bool,
+        typer.Option(
+            "--json", help="Print where results lie, and what failed or diverged, as JSON."
+        ),
     ] = False,
 ) -> None:
     """Run every arm of a study over its seeds, choose on validation, write report.html.
@@ -80,11 +83,12 @@ def study(
     from unskew.cli.places import check_data, check_out
     from unskew.cli.progress import open_with_progress, report_with_progress
     from unskew.cli.study_bars import StudyBars
+    from unskew.errors import UserError
     from unskew.report.catalogue import Words
     from unskew.study.execute import execute_study
     from unskew.study.fitting import check_arms
     from unskew.study.spec import Study
-    from unskew.study.store import check_folder
+    from unskew.study.store import check_folder, diverged
     from unskew.training.device import check_device
 
     Words(lang)  # a wrong language is better said now than after hours
@@ -100,7 +104,10 @@ def study(
     )  # fmt: skip
     folder = out or Path(f"unskew-{wanted.name}")
     check_device(device)
-    check_arms(wanted)
+    try:
+        check_arms(wanted)
+    except UserError as error:
+        raise UserError(f"{name}: {error}") from None
     check_out(folder, wanted.data)
     check_folder(folder, wanted)  # before anything is downloaded or decoded
     splits = open_with_progress(wanted.data, strict=strict, image_size=image_size)
@@ -111,11 +118,17 @@ def study(
         )  # fmt: skip
     for run, message in failures.items():
         complain("failed", f"{run}: {message}")
+    lost = diverged(folder)
+    for run, message in lost.items():
+        complain("diverged", f"{run}: {message}")
     path = report_with_progress(folder, "html", lang)
     if as_json:
         print_json(
-            {"report": str(path), "results": str(folder / "results.csv"), "failures": failures}
-        )
+            {
+                "report": str(path), "results": str(folder / "results.csv"),
+                "failures": failures, "diverged": lost,
+            }
+        )  # fmt: skip
     else:
         result(f"report: {path}")
     if failures:

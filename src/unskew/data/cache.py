@@ -6,6 +6,7 @@ import errno
 import hashlib
 import json
 import os
+import shlex
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
@@ -140,9 +141,12 @@ def _open(folder: Path, name: str) -> Splits:
             for half in ("train", "test")
         )
         return Splits(name, train, test, meta["fingerprint"], tuple(meta["notes"]))
-    except DAMAGE as error:
+    except DAMAGE:
+        # By what `list_cached` calls it, which may be all that is known.
+        called = next((c.name for c in list_cached(folder.parent.parent) if c.path == folder), name)
         raise UserError(
-            f"the cached images in {folder} are damaged ({error}): run `unskew data clear`"
+            f"the cached images in {folder} are damaged: run `unskew data clear "
+            f"{shlex.quote(called)}`, and they are decoded anew"
         ) from None
 
 

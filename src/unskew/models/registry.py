@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 from unskew.errors import UnknownNameError, UserError
 from unskew.models.base import Network
@@ -17,6 +17,16 @@ _NETWORKS = {
     "resnet32": ("unskew.models.resnet", "ResNet32"),
     "whitened_cnn": ("unskew.models.whitened_cnn", "WhitenedCNN"),
 }
+
+
+WIDEST = 10**6
+"""Units of a layer. What is more is a mistake, which would fill the memory."""
+
+KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a word"}
+"""Types of options, in words."""
+
+TOO_LARGE = ("DefaultCPUAllocator", "not enough memory", "verflow")
+"""What PyTorch says where there is no room for a network, or no number for its size."""
 
 
 def names() -> tuple[str, ...]:
@@ -58,22 +68,66 @@ def build(
 
     Raises
     ------
-    UserError: unknown name or option, an option's value or the image size does not fit.
+    UserError: unknown name or option, an option is missing or its value or the image size does not
+        fit, or the network is too large for the memory.
     """
     network = network_class(name)
     if num_classes < 1:
         raise UserError(f"num_classes = {num_classes}: a network needs 1 class or more")
-    known = [
-        parameter.name
-        for parameter in inspect.signature(network).parameters.values()
-        if parameter.kind is inspect.Parameter.KEYWORD_ONLY
-    ]
-    for option in options or {}:
+    given = _checked(name, options or {})
+    try:
+        return network(num_classes, image_size, **given)
+    except ValueError as error:
+        raise UserError(f"model {name!r} cannot be built: {error}") from None
+    except (TypeError, RuntimeError, MemoryError) as error:
+        if not isinstance(error, MemoryError) and not any(w in str(error) for w in TOO_LARGE):
+            raise  # a mistake of the network's, which no user can mend
+        raise UserError(
+            f"model {name!r} cannot be built with num_classes = {num_classes}, image_size = "
+            f"{image_size} and options {given}: it is too large for this machine's memory"
+        ) from None
+
+
+def _checked(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """A network's options, each of its type.
+
+    Raises
+    ------
+    UserError: one is unknown, missing, of another type or too large.
+    """
+    parameters = inspect.signature(network_class(name), eval_str=True).parameters.values()
+    known = {p.name: p for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY}
+    for option in options:
         if option not in known:
             listed = ", ".join(known) or "none"
             raise UserError(f"model {name!r} has no option {option!r}: its options are {listed}")
-    try:
-        return network(num_classes, image_size, **(options or {}))
-    except (TypeError, ValueError, RuntimeError) as error:  # the last of no memory for it
-        reason = str(error).partition("\n")[0]
-        raise UserError(f"model {name!r} cannot be built: {reason}") from None
+    for option, parameter in known.items():
+        if parameter.default is inspect.Parameter.empty and option not in options:
+            values = get_args(parameter.annotation)
+            listed = f", one of {', '.join(map(repr, values))}" if values else ""
+            example = values[0] if values else "..."
+            raise UserError(
+                f"model {name!r} needs the option {option}{listed}: --model-option "
+                f"{option}={example}, or in a file model_options.{option} = {example!r}"
+            )
+    return {option: _typed(name, known[option], value) for option, value in options.items()}
+
+
+def _typed(name: str, option: inspect.Parameter, value: Any) -> Any:
+    """The value as the type of the option; a whole number may be written with a point (1e3)."""
+    kind = option.annotation
+    if kind is int and type(value) is float and value.is_integer():
+        value = int(value)
+    if kind is float and type(value) is int:
+        value = float(value)
+    if get_origin(kind) is Literal:
+        if value not in get_args(kind):
+            listed = ", ".join(map(repr, get_args(kind)))
+            raise UserError(f"model {name!r}: {option.name} = {value!r} should be one of {listed}")
+    elif type(value) is not kind:
+        raise UserError(f"model {name!r}: {option.name} = {value!r} should be {KINDS[kind]}")
+    if kind is int and value > WIDEST:
+        raise UserError(
+            f"model {name!r}: {option.name} = {value}, but {WIDEST:,} is the most: choose fewer"
+        )
+    return value

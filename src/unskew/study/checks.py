@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import chain, combinations
+from math import prod
 
 from unskew.errors import UserError
 from unskew.study.claim_checks import check_claims
@@ -12,6 +13,9 @@ from unskew.study.metrics import check_figures
 from unskew.study.outline import Outline
 from unskew.study.parts import FIRST_FRESH_SEED, Arm, Grid
 from unskew.training.recipe import Recipe
+
+MOST_RUNS = 100_000
+"""Days of training on any machine, and what a few minutes of planning can list."""
 
 
 def check_study(study: Outline) -> None:
@@ -22,6 +26,7 @@ def check_study(study: Outline) -> None:
     UserError: the first fault, by name.
     """
     _check_grids(study)
+    _check_size(study)
     arms = study.expanded_arms()
     check_figures(study)
     _check_selections(study, arms)
@@ -48,6 +53,17 @@ def _check_grids(study: Outline) -> None:
                 raise UserError(
                     f"{where} has a grid without a value of {field}: no list of a grid may be empty"
                 )
+
+
+def _check_size(study: Outline) -> None:
+    """What cannot be meant would be listed run by run until the memory is full."""
+    arms = sum(prod(map(len, arm.grid.values())) for arm in study.arms)
+    seeds = study.seeds + max((stage.seeds for stage in study.confirmations), default=0)
+    if arms * seeds > MOST_RUNS:
+        raise UserError(
+            f"{arms:,} arms of {seeds:,} seeds are {arms * seeds:,} runs, and a study has "
+            f"{MOST_RUNS:,} at most: ask for fewer seeds, or shorten the lists of a grid"
+        )
 
 
 def _check_selections(study: Outline, arms: dict[str, Arm]) -> None:

@@ -19,6 +19,7 @@ from unskew.study.parts import Arm, Confirmation
 from unskew.study.plan import plan, plan_second_stage
 from unskew.study.shortlist import Shortlist, adjusted_logits, evaluate_half, load_shortlists
 from unskew.study.spec import STUDY, Study
+from unskew.study.store import listed
 from unskew.training.files import RUN_AGAIN, read_json, reading
 from unskew.training.history import History
 from unskew.training.recipe import Recipe
@@ -175,6 +176,7 @@ def load_results(out: Path) -> StudyResults:
             for name in run.arms:
                 table = validation if run.for_choice else results
                 table[name][run.recipe.seed] = found
+    _check_there(out, results, validation)
     return StudyResults(
         study=study,
         arms={name: _arm_results(arm, results[name]) for name, arm in arms.items()},
@@ -187,6 +189,18 @@ def load_results(out: Path) -> StudyResults:
         samples=samples,
         second_stages=_second_stages(out, study, data.fingerprint),
     )  # fmt: skip
+
+
+def _check_there(out: Path, *tables: dict[str, dict[int, RunResult]]) -> None:
+    """Raise a UserError if a study that has been run has no run left: a report would be empty."""
+    if any(runs for table in tables for runs in table.values()):
+        return
+    over = len(listed(out))
+    if over:
+        raise UserError(
+            f"{out / 'runs'} holds none of the {over:,} runs that results.csv lists: put it back, "
+            "or run the same `unskew study` command again"
+        )
 
 
 def _second_stages(out: Path, study: Study, fingerprint: str) -> tuple[SecondStage, ...]:

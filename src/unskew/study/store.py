@@ -15,10 +15,10 @@ from unskew.study.describe import DATA, DataFacts
 from unskew.study.plan import PlannedRun
 from unskew.study.shortlist import evaluate_half
 from unskew.study.spec import STUDY, Study
-from unskew.training.files import PART, RUN_AGAIN, read_json, write_whole, writing
+from unskew.training.files import PART, RUN_AGAIN, read_json, reading, write_whole, writing
 from unskew.training.history import History
 from unskew.training.recipe import Recipe
-from unskew.training.run import FINISHED, load_evaluation, load_outcome
+from unskew.training.run import DIVERGED, FINISHED, load_evaluation, load_outcome
 
 FOLDER = "the study's folder"
 FIGURES = (
@@ -30,6 +30,12 @@ COLUMNS = (
     "epochs", *FIGURES, "final_train_loss", "train_seconds", "images_per_second",
 )  # fmt: skip
 """An arm's name is the study's; a run that serves several names them with "; " between."""
+
+
+TABLES = ("results.csv", "validation.csv", "second-stage.csv")
+"""Of the runs that are over: those that are told, those that only serve a choice, and those of
+second stages.
+"""
 
 
 class Store:
@@ -67,16 +73,14 @@ class Store:
 
         A row a run that is over; one that diverged has no figures.
         """
-        for name, for_choice in (("results.csv", False), ("validation.csv", True)):
+        for name, for_choice in zip(TABLES, (False, True), strict=False):
             chosen = [run for run in runs if run.for_choice == for_choice]
             if chosen:
                 self._write_table(name, chosen, data_name, load_evaluation)
 
     def write_second_stage(self, runs: list[PlannedRun], data_name: str) -> None:
         """Write second-stage.csv, whose figures are on the half kept for confirmation."""
-        self._write_table(
-            "second-stage.csv", runs, data_name, lambda f: evaluate_half(f, "confirmation")
-        )
+        self._write_table(TABLES[2], runs, data_name, lambda f: evaluate_half(f, "confirmation"))
 
     def _write_table(
         self, name: str, runs: list[PlannedRun], data_name: str, judge: Callable[[Path], Evaluation]
@@ -122,6 +126,33 @@ class Store:
             history.check_finished(folder, outcome.train_seconds)
             row["final_train_loss"] = history.epochs[-1].train_loss
         return row
+
+
+def listed(out: Path) -> list[str]:
+    """Ids of all runs that a study's tables say are over.
+
+    Raises
+    ------
+    UserError: a table cannot be read.
+    """
+    found: list[str] = []
+    for path in (out / name for name in TABLES):
+        if path.exists():
+            with reading(path, RUN_AGAIN):
+                rows = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"), newline=""))
+                found += [row["run"] for row in rows]
+    return found
+
+
+def diverged(out: Path) -> dict[str, str]:
+    """Why, by run id, for each run in a study's tables that has diverged.
+
+    Raises
+    ------
+    UserError: a table or a run's outcome is damaged.
+    """
+    outcomes = (load_outcome(out / "runs" / run) for run in listed(out))
+    return {o.run_id: o.message for o in outcomes if o is not None and o.outcome == DIVERGED}
 
 
 def check_folder(out: Path, study: Study, fingerprint: str = "") -> None:

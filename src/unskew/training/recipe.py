@@ -240,7 +240,9 @@ class Recipe(BaseModel):
             return make_recipe({**fields, **changes})
         except OSError as error:
             raise UserError(f"cannot read the recipe {path}: {error.strerror}") from None
-        except ValueError as error:  # no TOML, or no UTF-8
+        except UnicodeDecodeError:
+            raise UserError(f"{path}: the recipe is no text in UTF-8: save it as that") from None
+        except ValueError as error:
             raise UserError(f"{path}: the recipe is not valid TOML: {error}") from None
         except UserError as error:
             raise UserError(f"{path}: {error}") from None
