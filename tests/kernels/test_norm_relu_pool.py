@@ -145,12 +145,14 @@ def test_in_evaluation_gradients_of_the_layer_and_the_shortcut_are_left_to_pytor
 
 def test_a_nan_of_any_bits_stays_one():
     """Rounding must not carry its bits over to infinity or zero."""
-    x, norm = images(torch.float32, 4, 4, 4).detach(), layer(4).eval()
+    x = images(torch.float32, 4, 4, 4).detach().bfloat16()
     for bits in (0x7F800001, 0x7FFFFFFF, -1):
-        bad = torch.tensor(bits, dtype=torch.int32).view(torch.float32)
-        norm.bias.data[1] = bad
-        with torch.inference_mode():
-            assert norm_relu_pool(x.bfloat16(), norm)[:, 1].isnan().all()
+        for name in ("weight", "bias"):
+            norm = layer(4)
+            getattr(norm, name).data[1] = torch.tensor(bits, dtype=torch.int32).view(torch.float32)
+            assert norm_relu_pool(x, norm)[:, 1].isnan().all()
+            with torch.inference_mode():
+                assert norm_relu_pool(x, norm.eval())[:, 1].isnan().all()
 
 
 def test_a_layer_in_half_precision_is_left_to_pytorch():

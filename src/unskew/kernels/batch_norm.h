@@ -10,6 +10,10 @@ static double total_of(const double *sums, int which, int64_t c, int64_t C, int 
     return total;
 }
 
+/* Any NaN as the usual one. Parameters may hold others, whose bits a rounding to bfloat16 would carry
+ * over to a number; what was bfloat16 has none of these. */
+static float usual(double value) { return value == value ? (float)value : NAN; }
+
 /* From the sums of v - pivot and of its square over `rows` values v a channel. saved: float (4, C),
  * whose third row holds the pivot; filled with a, b, mean and 1 / standard deviation, where
  * a v + b is the normalised value. The running statistics, if there are any, move by `momentum`,
@@ -27,8 +31,8 @@ static void normalise(const double *sums, const float *gamma, const float *beta,
         double scale = 1 / sqrt(variance + epsilon);
         mean[c] = (float)m;
         inverse[c] = (float)scale;
-        a[c] = (float)(gamma[c] * scale);
-        b[c] = (float)(beta[c] - m * gamma[c] * scale);
+        a[c] = usual(gamma[c] * scale);
+        b[c] = usual(beta[c] - m * gamma[c] * scale);
         if (!running_mean) continue;
         running_mean[c] += momentum * (float)(m - running_mean[c]);
         double unbiased = variance * rows / (rows - 1);

@@ -63,5 +63,8 @@ def at_prediction(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
     """Slope and shift, each float32 (C,), that the layer is with its running statistics."""
     assert norm.running_mean is not None
     assert norm.running_var is not None
-    slope = norm.weight * (norm.running_var + norm.eps).rsqrt()
-    return slope.detach(), (norm.bias - norm.running_mean * slope).detach()
+    slope = norm.weight.detach() * (norm.running_var + norm.eps).rsqrt()
+    shift = norm.bias.detach() - norm.running_mean * slope
+    # Any NaN as the usual one: see `usual` of batch_norm.h.
+    nan = slope.new_tensor(torch.nan)
+    return torch.where(slope == slope, slope, nan), torch.where(shift == shift, shift, nan)
