@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from torch import Tensor, nn
 from torch.utils.data import Sampler
 
 from unskew.data.randomness import stream
 from unskew.errors import UserError
-from unskew.remedies.base import Batch, Facts, HeldOut, Remedy
+from unskew.remedies import given
+from unskew.remedies.base import Batch, HeldOut
 from unskew.remedies.criterion import Criterion
-from unskew.remedies.registry import make_remedy
-
-Options = Mapping[str, Mapping[str, Any]]
-"""Values of remedies' fields, by remedy and field."""
-
-MOST_CLASSES = 10**6
-MOST_IMAGES = 10**8
-"""Of a class. What is larger is a mistake, which would fill the memory."""
 
 
 class RemedyLoss(nn.Module):
@@ -62,12 +55,12 @@ class RemedyLoss(nn.Module):
         remedy: str,
         counts: ArrayLike,
         *,
-        options: Options | None = None,
+        options: given.Options | None = None,
         epochs: int | None = None,
     ) -> None:
         super().__init__()
-        self._remedy = _only(remedy, options, {"loss", "class_weights"}, "loss")
-        self._facts = _facts(counts, _length(self._remedy, remedy, epochs))
+        self._remedy = given.only(remedy, options, {"loss", "class_weights"}, "loss")
+        self._facts = given.facts_of(counts, given.length(self._remedy, remedy, epochs))
         self._remedy.check(self._facts)
         self.set_epoch(0)
 
@@ -88,7 +81,7 @@ class RemedyLoss(nn.Module):
 
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
         """The batch's loss."""
-        labels = _checked(logits, labels, self._facts.num_classes)
+        labels = given.targets(logits, labels, self._facts.num_classes)
         if self._weights is not None and self._weights.device != logits.device:
             with torch.inference_mode(False):  # a validation may come before training
                 self._weights = self._weights.to(logits.device)  # once, not in every step
@@ -125,14 +118,14 @@ class RemedySampler(Sampler[int]):
         remedy: str,
         labels: ArrayLike,
         *,
-        options: Options | None = None,
+        options: given.Options | None = None,
         epochs: int | None = None,
         seed: int = 0,
     ) -> None:
-        self._remedy = _only(remedy, options, {"draw"}, "sampler")
-        known = _classes(labels)
-        length = _length(self._remedy, remedy, epochs)
-        self._facts = _facts(np.bincount(known), length, known, seed)
+        self._remedy = given.only(remedy, options, {"draw"}, "sampler")
+        known = given.classes(labels)
+        length = given.length(self._remedy, remedy, epochs)
+        self._facts = given.facts_of(np.bincount(known), length, known, seed)
         self._remedy.check(self._facts)
         self._seed = seed
         self.set_epoch(0)
@@ -156,7 +149,7 @@ def adjust_logits(
     logits: ArrayLike | Tensor,
     counts: ArrayLike,
     *,
-    options: Options | None = None,
+    options: given.Options | None = None,
     held_out: tuple[ArrayLike | Tensor, ArrayLike | Tensor] | None = None,
 ) -> Tensor:
     """A trained classifier's logits, adjusted for prediction; nothing is trained.
@@ -185,117 +178,17 @@ def adjust_logits(
     >>> adjust_logits("posthoc_logit_adjustment", [[1.0, 0.0]], counts=[900, 100]).argmax().item()
     1
     """
-    found, facts = _only(remedy, options, {"adjustment"}, "adjustment"), _facts(counts)
+    found, facts = given.only(remedy, options, {"adjustment"}, "adjustment"), given.facts_of(counts)
     found.check(facts)
     if found.held_out and held_out is None:
         raise UserError(
             f"remedy {remedy!r} is fitted: give logits and labels of images that were not trained "
             "on as held_out"
         )
-    scores = _logits(logits, facts, "logits")
+    scores = given.scores(logits, facts, "logits")
     known: tuple[Tensor, Tensor] | tuple[None, None] = (None, None)
     if held_out is not None:
-        shown = _logits(held_out[0], facts, "held_out logits").detach().cpu()
-        known = shown, _labels(held_out[1], shown)
+        shown = given.scores(held_out[0], facts, "held_out logits").detach().cpu()
+        known = shown, given.held_out_labels(held_out[1], shown)
     adjustment = found.adjustment(facts, HeldOut(scores.detach().cpu(), *known))
     return scores if adjustment is None else adjustment(scores)
-
-
-def _logits(values: ArrayLike | Tensor, facts: Facts, what: str) -> Tensor:
-    scores = torch.as_tensor(values, dtype=torch.float32)
-    if scores.ndim != 2 or scores.shape[1] != facts.num_classes or not len(scores):
-        raise UserError(
-            f"{what} must be (N, {facts.num_classes}) with one row at least, not "
-            f"{tuple(scores.shape)}"
-        )
-    if not bool(scores.isfinite().all()):
-        raise UserError(f"{what} must be finite: the network has given NaN or infinity")
-    return scores
-
-
-def _labels(values: ArrayLike | Tensor, logits: Tensor) -> Tensor:
-    labels = torch.as_tensor(values).cpu()
-    count, classes = logits.shape
-    if labels.shape != (count,):
-        raise UserError(f"held_out labels must be ({count},), not {tuple(labels.shape)}")
-    if not bool(torch.isin(labels.double(), torch.arange(classes).double()).all()):
-        raise UserError(f"held_out labels must be 0 to {classes - 1}: one of them names no class")
-    return labels.long()
-
-
-def _classes(values: ArrayLike) -> NDArray[np.int64]:
-    labels = _whole_numbers(values, MOST_CLASSES)
-    if labels is None:
-        raise UserError(
-            f"labels must be classes, whole numbers (N,) from 0 to {MOST_CLASSES - 1:,}"
-        )
-    return labels
-
-
-def _whole_numbers(values: ArrayLike, end: int) -> NDArray[np.int64] | None:
-    """int64 (n,), n > 0, each at least 0 and below `end`; None where they are not."""
-    try:
-        found = np.asarray(values)
-    except ValueError:  # lists of unequal length
-        return None
-    if found.dtype.kind not in "biuf" or found.ndim != 1 or found.size == 0:
-        return None
-    if not ((found >= 0) & (found < end)).all() or (found != np.floor(found)).any():
-        return None
-    return found.astype(np.int64)
-
-
-def _checked(logits: Tensor, labels: Tensor, classes: int) -> Tensor:
-    """The labels as int64: others would be taken for masks by what indexes with them."""
-    if logits.dim() != 2 or logits.shape[1] != classes:
-        raise UserError(f"logits must be (B, {classes}), not {tuple(logits.shape)}")
-    whole = not (labels.is_floating_point() or labels.is_complex() or labels.dtype is torch.bool)
-    if not whole or labels.shape != logits.shape[:1]:
-        raise UserError(
-            f"labels must be whole numbers ({len(logits)},), not {labels.dtype} of the shape "
-            f"{tuple(labels.shape)}"
-        )
-    if labels.device.type == "cpu" and len(labels):
-        least, most = (int(value) for value in labels.aminmax())
-        if least < 0 or most >= classes:
-            wrong = least if least < 0 else most
-            raise UserError(f"labels must be 0 to {classes - 1}, and one is {wrong}")
-    return labels.long()
-
-
-def _length(found: Remedy, spec: str, epochs: int | None) -> int:
-    """Epochs of the training that a remedy acts in."""
-    if epochs is None and found.gradual:
-        raise UserError(
-            f"remedy {spec!r} changes in the course of a training: say how long that is with "
-            "epochs=, and call set_epoch before each"
-        )
-    if epochs is not None and epochs < 1:
-        raise UserError(f"epochs = {epochs}: a training has 1 or more")
-    return epochs or 1
-
-
-def _only(spec: str, options: Options | None, hooks: set[str], what: str) -> Remedy:
-    remedy = make_remedy(spec, options)
-    more = sorted(remedy.overrides() - hooks)
-    if more or not remedy.overrides():
-        does = f"acts through {', '.join(more)}" if more else "does nothing"
-        raise UserError(f"remedy {spec!r} {does}, so it is no {what} by itself: use unskew.Trainer")
-    return remedy
-
-
-def _facts(
-    counts: ArrayLike,
-    epochs: int = 1,
-    labels: NDArray[np.int64] | None = None,
-    seed: int = 0,
-) -> Facts:
-    counted = _whole_numbers(counts, MOST_IMAGES)
-    if counted is None or not counted.any():
-        raise UserError(
-            f"counts must be images of each class, whole numbers (K,) below {MOST_IMAGES:,}, not "
-            f"{str(counts)[:80]}"
-        )
-    if labels is None:
-        labels = np.repeat(np.arange(len(counted), dtype=np.int64), counted)
-    return Facts(counted, labels, epochs, batch_size=1, seed=seed)
