@@ -138,6 +138,13 @@ def test_models():
     assert told["layers"][-1]["output_shape"] == [4]
 
 
+def test_a_network_is_drawn_that_no_memory_holds():
+    done = unskew("models", "show", "cnn", "--image-size", 2048, "--option", "hidden=1000000",
+                  "--json")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["parameters"] > 8e12
+
+
 def test_data_lists_and_clears(squares, tmp_path):
     own = {"UNSKEW_CACHE": str(tmp_path / "cache")}
     unskew("train", "--data", squares, "--epochs", 1, "--batch-size", 40, "--out", tmp_path, **own)
@@ -235,6 +242,9 @@ def test_studies_of_two_data_sets_are_ranked(tmp_path):
         (["study", "remedies", "--fresh-seeds", "2000000"], "and a study has 100,000 at most"),
         (["models", "show", "lstm", "--image-size", "1000000"], "less than or equal to 2048"),
         (["train", "--set", "fingerprint=abc"], "fingerprint is filled in"),
+        (["train", "--out", ""], "--out is empty"),
+        (["study", "coursework", "--out", ""], "--out is empty"),
+        (["rank", "one", "other", "--out", ""], "--out is empty"),
         (["train", "--model", "lstm_misread"], "--model-option reading=scrambled"),
         (["study", "precision", "--set", "remedy=prayer"], "precision: arm "),
     ],

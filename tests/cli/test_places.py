@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from unskew.cli.places import check_data, check_out
+from unskew.cli.places import check_data, check_out, out_folder
 from unskew.errors import UserError
 
 
@@ -49,6 +49,13 @@ def test_a_folder_among_the_images_is_refused(photos, out, data):
 def test_any_other_is_taken(photos, out, data):
     (photos / "digits").mkdir()  # what is opened by this name is no folder
     check_out(Path(out), data)
+
+
+@pytest.mark.parametrize("out", ["", "  "])
+def test_an_empty_out_is_not_the_current_folder(out):
+    with pytest.raises(UserError, match=r"--out is empty: name a folder, or \. for the current"):
+        out_folder(out)
+    assert out_folder(".") == Path()
 
 
 @pytest.mark.parametrize("data", ["", "  "])

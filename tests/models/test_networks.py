@@ -65,6 +65,14 @@ def test_summary_counts_what_is_there_and_changes_nothing(name, options):
     assert description(name)
 
 
+@pytest.mark.parametrize(("name", "options"), ALL)
+def test_a_network_without_memory_has_the_same_summary(name, options):
+    real = summarise(build(name, 10, 64, options), (64, 64, 3))
+    with torch.device("meta"):
+        network = build(name, 10, 64, options)
+    assert summarise(network, (64, 64, 3)) == real
+
+
 def test_a_summary_shows_the_layers_of_a_fused_network_and_leaves_every_modules_mode():
     plain = build("whitened_cnn", 10)
     network = copy.deepcopy(plain)

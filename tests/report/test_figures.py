@@ -2,6 +2,7 @@
 
 import xml.etree.ElementTree as ET
 from dataclasses import replace
+from itertools import pairwise
 from types import SimpleNamespace
 
 import numpy as np
@@ -17,6 +18,7 @@ from unskew.report.figures.counts import class_counts
 from unskew.report.figures.curves import thinned
 from unskew.report.figures.differences import forest
 from unskew.report.figures.network import network_diagram, stages
+from unskew.report.figures.overview import overview
 from unskew.report.figures.samples import sample_grid
 from unskew.report.figures.style import styled
 from unskew.report.sections.comparisons import pair_forest
@@ -49,6 +51,31 @@ def test_marks_at_the_ends_of_a_scale_are_drawn_whole():
         marked = [line for line in figure.axes[0].lines if line.get_marker() not in ("None", None)]
         assert marked
         assert not any(line.get_clip_on() for line in marked)
+
+
+LONG = "a label of so many words that there is no room for it but in three lines, number {}"
+
+
+def long_overview(context):
+    arm = context.results.arms["full"]
+    return overview({LONG.format(k): arm for k in range(28)}, "accuracy", {}, "accuracy", "")
+
+
+def long_gap(context):
+    one = mean_interval([0.5])
+    groups = {LONG.format(k): (one, one) for k in range(28)}
+    return group_gap(groups, "few", "many", "accuracy")
+
+
+@pytest.mark.parametrize("draw", [long_overview, long_gap])
+def test_labels_of_several_lines_are_not_drawn_over_each_other(made_up, tmp_path, draw):
+    with styled():
+        figure = draw(context_of(made_up, tmp_path))
+        figure.draw_without_rendering()
+    labels = figure.axes[0].get_yticklabels()
+    assert all(label.get_text().count("\n") == 2 for label in labels)
+    boxes = [label.get_window_extent() for label in labels]
+    assert all(above.y0 >= below.y1 for above, below in pairwise(boxes))
 
 
 def test_a_label_that_begins_with_an_underscore_stands_in_the_legend():

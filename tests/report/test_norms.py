@@ -47,7 +47,27 @@ def test_the_section_draws_the_sweep_and_tells_the_ratio(made_up, tmp_path):
     norms = np.array(list(norms_by_seed(context.results.arms["wd0"]).values()))
     ratio = np.mean(norms[:, :5].mean(axis=1) / norms[:, 5:].mean(axis=1))
     assert f"mean length is {ratio:.3f} ±" in bullets.items[0]
-    assert "at λ = 0 and nearest to even" in bullets.items[0]
+    assert "at λ = 0 and, to these digits, at no other λ nearer to even" in bullets.items[0]
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("nearer", [0.0, 1e-5, 0.1])
+def test_a_ratio_that_no_decay_moves_is_not_told_twice(study, tmp_path, nearer, language):
+    """Nor one that it moves by less than the digits show."""
+    out = write_study(tmp_path / "out", study)
+    context = context_of(out, tmp_path, language)
+    for name, arm in context.results.arms.items():
+        for run in arm.runs.values():
+            lengths = np.where(np.arange(CLASSES) < 5, 0.8, 1.0) + nearer * (name == "wd1e-2")
+            weight = (np.eye(CLASSES, 16) * lengths[:, None]).astype(np.float32)
+            save_file({"classifier.weight": weight}, run.folder / "model.safetensors")
+    (bullets,) = [b for b in section_of(context).blocks if isinstance(b, Bullets)]
+    told = {"title": "Decay", "baseline": "0", "at_baseline": "0.800 ± 0.000"}
+    if nearer > 1e-3:
+        even = {"even": "1e-2", "at_even": "0.818 ± 0.000"}
+        assert bullets.items == (context.words("norms.ratio", **told, **even),)
+    else:
+        assert bullets.items == (context.words("norms.ratio_unmoved", **told),)
 
 
 def test_without_weights_there_is_no_section_and_some_missing_are_no_fault(study, tmp_path):

@@ -1,5 +1,7 @@
 """Rankings: the diagram draws the ranks, and the words say what so many blocks can show."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.report.synthetic import write_study
@@ -108,6 +110,44 @@ def test_two_treatments_are_judged_as_a_pair(tmp_path, strong, says):
     assert ("there is no bar" in picture.caption) == (strong == 2.4)
     chinese = Context(Words("zh"), tmp_path / "figures", context.results)
     assert "Wilcoxon" in ranking_sentence(chinese, found)
+
+
+def by_hand(context, means, told, p_values, friedman):
+    ranks = Ranks(dict(means), 8, "wilcoxon", 0.01, friedman, None, (), tuple(told), dict(p_values))
+    (found,) = rank_all(context.results)
+    return replace(found, treatments={n: {"en": n.upper()} for n in means}, ranks=ranks)
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_what_beats_a_better_rank_is_told_and_not_counted_behind_it(tmp_path, language):
+    """A test by sizes may speak for one that is a little worse in most blocks."""
+    context = context_of(tmp_path, study(2))
+    context.words = words = Words(language)
+    means = {"a": 1.5, "b": 1.9, "c": 2.6}
+    ps = {("b", "a"): 0.01, ("a", "c"): 0.02, ("b", "c"): 0.03}
+    said = ranking_sentence(context, by_hand(context, means, ps, ps, 0.001))
+    shown = words("ranking.shown", friedman="p = 0.001", best="A", behind=1, others=2)
+    assert said.endswith(words.sentences(shown, words("ranking.other_way", winner="B", loser="A")))
+    if language == "en":
+        assert "1 of the other 2 are told apart from “A”, the first, as worse." in said
+        assert "“B” is told apart from “A” the other way round: its mean rank is no better" in said
+    # Pairs in the order of the mean ranks, as all once were, say no more than before.
+    ordered = [("a", "b"), ("a", "c")]
+    plain = ranking_sentence(context, by_hand(context, means, ordered, {}, 0.001))
+    assert plain.endswith(
+        words("ranking.shown", friedman="p = 0.001", best="A", behind=2, others=2)
+    )
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_a_pair_of_which_the_later_rank_is_better_is_told_so(tmp_path, told):
+    context = context_of(tmp_path, study(2))
+    pair = {("b", "a"): 0.01 if told else 0.2}
+    said = ranking_sentence(
+        context, by_hand(context, {"a": 1.3, "b": 1.7}, pair if told else (), pair, None)
+    )
+    assert ("tells “B” from “A”" in said) == told
+    assert said.endswith("it is the better one.") == told
 
 
 def test_a_lower_loss_ranks_first(tmp_path):

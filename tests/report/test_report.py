@@ -14,7 +14,9 @@ import unskew.report
 from tests.report.synthetic import write_study
 from unskew.errors import UserError
 from unskew.evaluation.significance import paired_difference
-from unskew.report.catalogue import LANGUAGES
+from unskew.report.catalogue import LANGUAGES, Words
+from unskew.report.document import Document, Section, Table
+from unskew.report.html import to_html
 from unskew.report.numbers import points
 from unskew.report.write import write_report
 from unskew.study.results import load_results
@@ -47,9 +49,10 @@ def test_every_message_is_used():
     sources = "\n".join(p.read_text() for p in Path(unskew.report.__file__).parent.rglob("*.py"))
     for key in flat("en"):
         section = key.split(".")[0]
-        # Metrics and verdicts are looked up by their names.
-        by_rule = section in ("metric", "comparison", "interaction") or key.startswith("results.")
-        assert by_rule or f'"{key}"' in sources, key
+        # Metrics, networks and verdicts are looked up by their names.
+        by_rule = section in ("metric", "network", "comparison", "interaction", "results")
+        # `Words.over` takes what is said of one seed alone by the other's key.
+        assert by_rule or f'"{key.removesuffix("_one")}"' in sources, key
 
 
 def test_one_page_that_needs_nothing_beside_it(out):
@@ -147,6 +150,8 @@ def test_an_unfinished_study_says_what_is_missing(out):
     assert "from one seed; nothing can be said about chance" in page
     for run in (out / "runs").iterdir():
         shutil.rmtree(run)
+    for table in out.glob("*.csv"):  # which there are not before the first run is over
+        table.unlink()
     assert "6 of 6 runs are not over yet" in write_report(out).read_text("utf-8")
 
 
@@ -169,6 +174,16 @@ def test_what_is_no_study(tmp_path, out):
     (out / "data.json").write_text("{")
     with pytest.raises(UserError, match="damaged"):
         write_report(out)
+
+
+def test_what_is_said_of_one_seed_alone_stands_beside_what_is_said_of_several():
+    words = flat("en")
+    alone = [key.removesuffix("_one") for key in words if key.endswith("_one")]
+    assert len(alone) > 12
+    assert set(alone) <= words.keys()
+    english = Words("en")
+    assert "from one seed" in english.over("overview.caption", [1, 0, 1], metric="m")
+    assert "over 1–2 seeds" in english.over("overview.caption", [1, 2], metric="m")
 
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -199,3 +214,27 @@ def test_a_browser_shows_it_without_a_sideways_scroll(out, tmp_path, width):
     with Image.open(shot) as image:
         # Something is drawn: text on paper, not one flat colour.
         assert len(image.convert("L").getcolors()) > 20
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+def test_a_browser_shows_a_wide_table_whole_where_there_is_room_beside_the_text(tmp_path):
+    header = ("arm", "seeds", *(f"figure {k}" for k in range(7)))
+    row = ("an arm of some words", "2", *["9.385 ± 72.083"] * 7)
+    table = Table(header, (row,), "caption")
+    document = Document("title", "en", (), (Section("Results", (table,), "results"),))
+    script = (
+        "<script>const box = document.querySelector('.scroll');"
+        "document.title = `w${box.scrollWidth - box.clientWidth}"
+        " ${document.documentElement.scrollWidth - innerWidth}`</script></body>"
+    )
+    page = tmp_path / "page.html"
+    page.write_text(to_html(document, {}, tmp_path).replace("</body>", script), "utf-8")
+    dom = subprocess.run(
+        [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
+         "--disable-background-networking", "--disable-component-update",
+         f"--user-data-dir={tmp_path}/profile", "--window-size=1200,900", "--dump-dom",
+         page.as_uri()], capture_output=True, text=True, timeout=120,
+    ).stdout  # fmt: skip
+    hidden, beyond = re.search(r"<title>w(-?\d+) (-?\d+)</title>", dom).groups()
+    assert int(hidden) <= 0
+    assert int(beyond) <= 0

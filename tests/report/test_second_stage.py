@@ -8,7 +8,7 @@ from tests.report.synthetic import context_of, write_study
 from unskew.report.compose import compose
 from unskew.report.document import Bullets, Paragraph, Table
 from unskew.report.figures.style import styled
-from unskew.report.sections.second_stage import confirm, second_stage_section
+from unskew.report.sections.second_stage import confirm, how_chosen, second_stage_section
 from unskew.study.parts import FIRST_FRESH_SEED
 from unskew.study.spec import Study
 
@@ -98,6 +98,26 @@ def test_what_is_missing_or_left_out_is_said(study, tmp_path):
     assert any("12 runs of this stage" in note for note in notes)
     (bullets,) = [b for b in blocks if isinstance(b, Bullets)]
     assert "“wd1e-4” is not ranked" in bullets.items[0]
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_what_predicts_the_same_is_no_longer_run_unless_it_always_is(out, tmp_path, language):
+    """What is always run again has a row of its own below, and does not count as one with it."""
+    context = context_of(out, tmp_path, language)
+    (stage,) = confirm(context.results)
+    shortlist = replace(stage.second.shortlist, same_as={"wd1e-4": "none", "wd1e-3": "none"})
+    assert "wd1e-3" in stage.second.arms
+    assert "wd1e-4" not in stage.second.arms
+    second = replace(stage.second, shortlist=shortlist)
+    (bullets,) = [b for b in how_chosen(context, replace(stage, second=second))
+                  if isinstance(b, Bullets)]  # fmt: skip
+    gone, stays = bullets.items
+    assert gone == context.words("second_stage.same", arm="wd1e-4", other="none")
+    assert stays == context.words("second_stage.same_always", arm="wd1e-3", other="none")
+    if language == "en":
+        assert gone.endswith("of the first stage, so that of the two only “none” could go on.")
+        assert "both go on" in stays
+    assert not any("count once" in item or "只计一次" in item for item in bullets.items)
 
 
 def test_before_its_first_run_there_are_no_figures(study, tmp_path):

@@ -1,12 +1,14 @@
 """What the sections say about a study whose answer is known."""
 
 import json
+import re
 from dataclasses import replace
 
 import pytest
 
 from tests.report.synthetic import context_of, write_study
 from unskew.evaluation.significance import mean_interval, paired_difference
+from unskew.models.registry import description, names
 from unskew.report.binding import bound
 from unskew.report.catalogue import Words
 from unskew.report.compared import Compared, corrected
@@ -14,6 +16,7 @@ from unskew.report.compose import compose
 from unskew.report.context import Context
 from unskew.report.document import Bullets, Document, Paragraph, Picture, Table
 from unskew.report.figures.style import styled
+from unskew.report.markdown import to_markdown
 from unskew.report.sections.choice import choice_sentence, make_choices
 from unskew.report.sections.comparisons import detectable_sentence, difference_table
 from unskew.report.sections.conclusions import sentence
@@ -79,6 +82,107 @@ def test_balanced_accuracy_is_left_out_where_it_is_accuracy(whole):
     (table,) = blocks(whole, "results", Table)
     assert "balanced accuracy" not in table.header
     assert "balanced accuracy is accuracy" in table.caption
+
+
+def test_how_many_seeds_an_arm_has_stands_beside_its_name(whole):
+    """A wide table shows its first columns, and a partial report sends readers to this one."""
+    (table,) = blocks(whole, "results", Table)
+    assert table.header[:3] == ("arm", "seeds", "accuracy")
+    assert {row[1] for row in table.rows} == {"6"}
+    assert "| arm | seeds | accuracy |" in to_markdown(whole)
+
+
+ALONE = """
+name = "alone"
+seeds = 1
+recipe.epochs = 1
+recipe.skew = { profile = "step", classes = [0, 1], keep = 0.1 }
+[[arms]]
+name = "{remedy}-{weight_decay}"
+grid = { remedy = ["none", "focal"], weight_decay = [0, 1e-3] }
+[[comparisons]]
+pairs = [["focal-0", "none-0"]]
+[[selections]]
+name = "decay"
+arms = ["none-*"]
+baseline = "none-0"
+field = "weight_decay"
+[[interactions]]
+label = "decay"
+metric = "METRIC"
+first = { pair = ["none-1e-3", "none-0"], label = "plainly" }
+second = { pair = ["focal-1e-3", "focal-0"], label = "with focal" }
+[[confirmations]]
+name = "again"
+baseline = "none-0"
+among = ["*"]
+best = 1
+seeds = 1
+"""
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "nll"])
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_of_one_seed_no_caption_tells_of_intervals_or_means_over_seeds(tmp_path, metric, language):
+    text = ALONE.replace("METRIC", metric)
+
+    def told(study, folder):
+        out = write_study(tmp_path / folder, study)
+        document, context = document_of(out, tmp_path / f"{folder} figures", language)
+        shown = [b for s in document.sections for b in s.blocks if isinstance(b, Picture | Table)]
+        return context, [document.lead[0].text, *(block.caption for block in shown)]
+
+    claims = re.compile("95 %|half|±|bands|worst seed|means over|各种子|菱形|阴影为种子|标准差")
+    context, alone = told(Study.from_toml(text, "alone.toml"), "alone")
+    assert [caption for caption in alone if claims.search(caption)] == []
+    pairs = Study.from_toml(text, "alone.toml").override(seeds=2)
+    stages = [stage.model_copy(update={"seeds": 2}) for stage in pairs.confirmations]
+    _, several = told(pairs.model_copy(update={"confirmations": stages}), "several")
+    assert len(several) == len(alone)
+    assert sum(bool(claims.search(caption)) for caption in several) > 12
+    assert context.words("overview.caption_one", metric=context.words.metric("accuracy")) in alone
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_shared_settings_are_written_as_the_page_and_a_recipes_file_write_them(tmp_path, language):
+    study = Study.from_toml(
+        'name = "shared"\nseeds = 1\n[recipe]\nepochs = 2\nschedule = "step"\n'
+        'milestones = [1, 2]\nremedy = "ldam+drw"\nmodel = "cnn"\n'
+        "model_options = { hidden = 64 }\n"
+        "remedy_options = { ldam = { max_m = 0.4, s = 20 }, drw = { beta = 0.99 } }\n"
+        'skew = { profile = "step", classes = [0, 1, 2, 3, 4], keep = 0.014 }\n'
+        'test_skew = { profile = "exponential", imbalance_ratio = 10 }\n'
+        '[[arms]]\nname = "a"\n[[arms]]\nname = "b"\nrecipe.weight_decay = 1e-3\n',
+        "shared.toml",
+    )
+    context = context_of(write_study(tmp_path / "out", study), tmp_path, language)
+    (table,) = [b for b in method_section(context).blocks if isinstance(b, Table)]
+    shown, words = dict(table.rows), context.words
+    classes = "synthetic 0 … synthetic 4"
+    assert shown["skew"] == words("words.step", classes=classes, keep="1.4 %")
+    assert shown["test_skew"] == words("words.exponential", ratio="10")
+    assert shown["milestones"] == "1, 2"
+    assert shown["nesterov"] == "false"
+    assert shown["model_options"] == "hidden = 64"
+    between = words("words.between_clauses")
+    options = ["ldam.max_m = 0.4", "ldam.s = 20", "drw.beta = 0.99"]
+    assert shown["remedy_options"] == between.join(options)
+    assert not re.search(r"[{}\[\]']", "".join(shown.values()))
+    assert "max_steps" not in shown
+
+
+def test_the_packages_networks_are_described_in_chinese_and_others_by_themselves():
+    chinese, english = Words("zh"), Words("en")
+    for name in names():
+        assert re.search("[一-龥]", chinese.network(name, description(name)))
+        assert english.network(name, description(name)) == description(name)
+    assert chinese.network("mine", "Of my own.") == "Of my own."
+
+
+def test_a_chinese_page_describes_its_networks_in_chinese(made_up, tmp_path):
+    document, context = document_of(made_up, tmp_path, "zh")
+    (told,) = blocks(document, "networks", Paragraph)
+    assert told.text == context.words("network.cnn")
 
 
 def test_where_every_run_of_an_arm_diverged(study, tmp_path):
@@ -265,12 +369,15 @@ def test_a_choice_on_few_held_out_images_of_a_class_says_so(
 def test_a_choice_names_the_classes_of_which_none_is_held_out(study, tmp_path, monkeypatch):
     out = write_study(tmp_path / "out", study)
     classes = len(load_results(out).data.class_names)
-    held_out = [90, 0, *[80] * (classes - 3), 0]
+    held_out = [90, 0, *[3] * (classes - 3), 0]
     monkeypatch.setattr("unskew.report.sections.choice._held_out", lambda *_: held_out)
     document, context = document_of(out, tmp_path / "figures")
     text = " ".join(block.text for block in blocks(document, "choice", Paragraph))
     names = context.results.data.class_names
     assert f"No image of {names[1]}, {names[-1]} is held out" in text
+    # Of the smallest classes none is held out, so these are not they.
+    assert "Of the smallest of the other classes so few images are held out (3) that" in text
+    assert "of the smallest class" not in text
 
 
 @pytest.mark.parametrize(

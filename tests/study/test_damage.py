@@ -135,6 +135,13 @@ def test_another_runs_folder_under_a_runs_name_is_not_taken_for_it(out):
         load_results(out)
 
 
+def test_a_table_that_cannot_be_read_is_written_anew_and_nothing_is_deleted_for_it(out):
+    shutil.rmtree(out / "runs")
+    (out / "results.csv").write_bytes(b"\xff\xfe")
+    with pytest.raises(UserError, match=r"results\.csv is damaged: run the study again"):
+        load_results(out)
+
+
 @pytest.mark.parametrize("instead", [lambda path: None, lambda path: path.write_text("x")])
 def test_a_study_without_its_runs_is_not_reported_as_an_empty_one(out, instead):
     """Whose report would take the place of the one that was there."""

@@ -135,7 +135,25 @@ def test_a_run_for_a_choice_holds_images_out(tiny):
          "grid = { " + ", ".join(f"{field} = {[k / 100 for k in range(1, 21)]}" for field in (
              "weight_decay", "learning_rate", "momentum", "label_smoothing")) + " }",
          "100,000 at most"),
-        ("weight_decay = [0, 1e-3]", "subset_seed = [" + "9" * 400 + "]", "a number is too large"),
+        ("weight_decay = [0, 1e-3]", "weight_decay = [0, 1e-3], subset_seed = [" + "9" * 400 + "]",
+         "a number is too large"),
+        ("seeds = 2", "seeds = 0x" + "f" * 5000, "a number has more than 1,000 digits"),
+        ("seeds = 2", "a." * 1_000 + "b = 1", "a key has more than 100 parts"),
+        ("seeds = 2", "names = {" + "'a' . " * 1_000 + "b = 1}", "a key has more than 100 parts"),
+        ('["wd0", "full"]]',
+         '["wd0", "full"]]\ngrid = { ' + ", ".join(f"{k} = [1, 2, 3]" for k in "abcdefghijkl")
+         + " }",
+         "a comparison has a grid of 531,441 combinations"),
+        ('name = "full"', 'name = "{nope}"', r"arm '\{nope\}': \{nope\} is not in the grid"),
+        ('label.en = "decay {weight_decay}"', 'label.en = "decay {weight_decoy}"',
+         r"arm 'wd\{weight_decay\}': \{weight_decoy\} is not in the grid"),
+        ('title = "Decay"', 'title = "Decay of {model}"',
+         r"selection 'decay': \{model\} is not in the grid"),
+        ('title = "Does decay help?"', 'title = "Does {decay} help?"',
+         r"a comparison: \{decay\} is not in the grid"),
+        ('zh = "小型研究"', 'fr = "Une étude"',
+         "'Une étude' is in the language 'fr', and reports are in en or zh"),
+        ('label.zh = "衰减 {weight_decay}"', 'label.de = "Abfall"', "in the language 'de'"),
         ("[[comparisons]]", '[[selections]]\nname = "more"\narms = ["wd*"]\nbaseline = "wd0"\n'
          'field = "weight_decay"\nvalidation = 0.3\n[[comparisons]]', "hold out 0.1 and 0.3"),
         ('label.en = "full data"',
@@ -240,6 +258,49 @@ def test_a_name_may_have_brackets_and_a_slip_in_any_list_is_named():
     spread = '\n[[spreads]]\nsource = "chance"\narms = ["wd*", "fll"]\n'
     with pytest.raises(UserError, match="a spread names 'fll', which matches no arm"):
         Study.from_toml(TEXT + spread, "t")
+
+
+@pytest.mark.parametrize(
+    ("part", "field"),
+    [
+        ('[[spreads]]\nsource = "chance"\narms = ["wd*"]\ntitle = "Of {x}"', "x"),
+        ('[[rankings]]\ntitle = "Of {x}"\nblocks = [{ arms = "x-*" }, { arms = "y-*" }]', "x"),
+        ('[[rankings]]\nlabel = "{remedy}"\nblocks = [{ arms = "x-*" }, { arms = "y-*" }]',
+         "remedy"),
+        ('[[rankings]]\nblocks = [{ arms = "x-*", label = "{z}" }, { arms = "y-*" }]', "z"),
+    ],
+)  # fmt: skip
+def test_what_nothing_fills_in_is_no_label(part, field):
+    text = TEXT if "spreads" in part else TWO_BLOCKS
+    with pytest.raises(UserError, match=rf"a (spread|ranking): \{{{field}\}} is not in the grid"):
+        Study.from_toml(f"{text}\n{part}\n", "t")
+
+
+def test_an_interaction_s_label_has_fields_of_its_grid():
+    with pytest.raises(UserError, match=r"an interaction: \{decay\} is not in the grid"):
+        Study.from_toml(interactions("λ = {decay}"), "t")
+    with pytest.raises(UserError, match=r"an interaction: \{momentum\} is not in the grid"):
+        Study.from_toml(interactions("λ = {weight_decay}", "at {momentum}"), "t")
+
+
+def test_other_braces_stay_as_they_are():
+    text = TEXT.replace('label.en = "full data"', 'label.en = "all of {0, 1, 2, 3}"')
+    assert Study.from_toml(text, "t").expanded_arms()["full"].label["en"] == "all of {0, 1, 2, 3}"
+
+
+def test_a_folder_s_study_is_measured_before_its_arms_are_spelt_out():
+    """Which are asked for though the file has another fault."""
+    many = ", ".join(f"{k} = [1, 2, 3, 4, 5, 6, 7, 8, 9]" for k in "abcdefghijkl")
+    text = TEXT.replace("grid = { weight_decay = [0, 1e-3] }", f"grid = {{ {many} }}")
+    with pytest.raises(UserError, match="100,000 at most make sense: shorten"):
+        Study.from_toml(text, "t", check=False)
+
+
+def test_a_file_that_is_too_large_for_a_study_is_not_read(tmp_path):
+    path = tmp_path / "my.toml"
+    path.write_text(TEXT + "#" * 2**20)
+    with pytest.raises(UserError, match=r"my\.toml: it has more than 1,048,576 characters"):
+        Study.load(str(path))
 
 
 @pytest.mark.parametrize(

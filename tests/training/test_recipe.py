@@ -134,9 +134,7 @@ def test_a_milestone_beyond_the_last_epoch_is_let_be():
 def test_a_recipe_file_that_is_no_toml_is_named(tmp_path):
     path = tmp_path / "r.toml"
     path.write_bytes(b"\xff\xfe")
-    with pytest.raises(
-        UserError, match=r"r\.toml: the recipe is no text in UTF-8: save"
-    ):
+    with pytest.raises(UserError, match=r"r\.toml: the recipe is no text in UTF-8: save"):
         Recipe.load(path)
     path.write_text("epochs = ")
     with pytest.raises(UserError, match=r"r\.toml.*not valid TOML"):
@@ -145,6 +143,29 @@ def test_a_recipe_file_that_is_no_toml_is_named(tmp_path):
         Recipe.load(tmp_path / "none.toml")
     with pytest.raises(UserError, match=r"cannot read the recipe x+: File name too long"):
         Recipe.load("x" * 300)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a." * 1_000 + "b = 1", "a key has more than 100 parts: nest it less"),
+        ("epochs = 0x" + "f" * 5000, "a number has more than 1,000 digits"),
+        ("#" * 2**20 + "\n", "it has more than 1,048,576 characters"),
+    ],
+)
+def test_a_recipe_file_that_no_person_writes_takes_no_memory(tmp_path, text, words):
+    path = tmp_path / "r.toml"
+    path.write_text(text)
+    with pytest.raises(UserError, match=rf"r\.toml: .*{words}"):
+        Recipe.load(path)
+
+
+@pytest.mark.parametrize("written", ['"', "a", "a.", "'a'.", "0x"])
+def test_what_a_file_may_hold_is_looked_through_once(written):
+    """What a pattern tries in vain it does not try from each letter again: that would take hours."""
+    filled = written * (10**6 // len(written))
+    with pytest.raises(UserError):
+        Recipe.from_toml("# " + filled.replace(".", ".\t ") + "\n=")
 
 
 def test_a_remedy_that_was_revised_is_another_run(monkeypatch):

@@ -57,13 +57,15 @@ def show(
 
     Example: unskew models show cnn
     """
+    import torch
+
     from unskew.cli.options import parse_options
     from unskew.models.registry import build, description
     from unskew.models.summary import summarise
 
-    rows = summarise(
-        build(name, classes, image_size, parse_options(option or [])), (image_size, image_size, 3)
-    )
+    with torch.device("meta"):  # shapes only: a large network is drawn where none could be trained
+        network = build(name, classes, image_size, parse_options(option or []))
+    rows = summarise(network, (image_size, image_size, 3))
     total = {
         "parameters": sum(row.parameters for row in rows),
         "multiply_adds": sum(row.multiply_adds for row in rows),

@@ -26,6 +26,18 @@ def check_data(data: str) -> None:
                         "the current folder")  # fmt: skip
 
 
+def out_folder(text: str | Path) -> Path:
+    """The folder that `--out` names.
+
+    Raises
+    ------
+    UserError: it is empty, which would be the current folder.
+    """
+    if not str(text).strip():
+        raise UserError("--out is empty: name a folder, or . for the current one")
+    return Path(text)
+
+
 def check_out(out: Path, data: str) -> None:
     """What is written must not lie among the images: figures of a report would be a class of them.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from unskew.cli.console import print_json, result, stdout
+from unskew.cli.places import out_folder
 from unskew.cli.report import Format, Language
 
 if TYPE_CHECKING:
@@ -21,7 +22,9 @@ def rank(
         typer.Option(help="Arms to rank; * stands for the treatment. Repeatable; all if none."),
     ] = None,
     metric: Annotated[str, typer.Option(help="What to rank by.")] = "balanced_accuracy",
-    out: Annotated[Path, typer.Option(help="Folder to write.")] = Path("unskew-ranking"),
+    out: Annotated[
+        Path, typer.Option(parser=out_folder, metavar="PATH", help="Folder to write.")
+    ] = Path("unskew-ranking"),
     form: Annotated[Format, typer.Option("--format", help="One page, or Markdown.")] = Format.html,
     lang: Annotated[Language, typer.Option(help="English or Chinese.")] = Language.en,
     as_json: Annotated[

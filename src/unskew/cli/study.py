@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from unskew.cli.console import complain, interruptible, print_json, result
+from unskew.cli.places import out_folder
 
 
 def study(
@@ -32,7 +33,12 @@ def study(
         ),
     ] = None,
     epochs: Annotated[int | None, typer.Option(help="Epochs of every run.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder to write; unskew-NAME if none.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            parser=out_folder, metavar="PATH", help="Folder to write; unskew-NAME if none."
+        ),
+    ] = None,
     set_: Annotated[
         list[str] | None,
         typer.Option(

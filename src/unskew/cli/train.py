@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from unskew.cli.console import complain, interruptible, print_json, remark, stdout
+from unskew.cli.places import out_folder
 
 if TYPE_CHECKING:
     from unskew.data.imageset import Splits
@@ -104,7 +105,12 @@ def train(
         int | None, typer.Option(help="Resize images to this height and width.", min=8)
     ] = None,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
-    out: Annotated[Path | None, typer.Option(help="Folder to write; unskew-train if none.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            parser=out_folder, metavar="PATH", help="Folder to write; unskew-train if none."
+        ),
+    ] = None,
     as_json: Annotated[
         bool,
         typer.Option("--json", help="Print the run as JSON; with --balance auto a list of runs."),

@@ -36,7 +36,8 @@ def summarise(network: Network, image_shape: tuple[int, int, int] = (32, 32, 3))
 
     Parameters
     ----------
-    network: any network; its weights, mode and statistics are left as they were.
+    network: any network; its weights, mode and statistics are left as they were. One on the
+        device "meta" is measured without the memory that its weights and activations would take.
     image_shape: (height, width, channels), as `ImageSet.image_shape`.
     """
     rows: list[LayerRow] = []
@@ -52,7 +53,11 @@ def summarise(network: Network, image_shape: tuple[int, int, int] = (32, 32, 3))
     try:
         network.eval()
         with torch.no_grad():
-            network(torch.zeros(1, channels, height, width).to(parameter))
+            network(
+                torch.zeros(
+                    1, channels, height, width, dtype=parameter.dtype, device=parameter.device
+                )
+            )
     finally:
         network.fused = fused
         for module, training in modes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -36,6 +37,19 @@ class Words:
             return self("words.seed")
         return self("words.seeds", count=low if low == high else f"{low}–{high}")
 
+    def over(self, key: str, counts: Iterable[int], **values: object) -> str:
+        """A message on figures over seeds; of one seed alone what is said of that, KEY_one: it
+        has no mean over seeds, no interval and no band.
+
+        Parameters
+        ----------
+        counts: seeds of each of the things that are told of; {seeds} says how many.
+        """
+        each = list(counts)
+        told = {"seeds": self.seeds(*each)} if each else {}
+        one = max(each, default=0) == 1
+        return self(f"{key}_one" if one else key, **{**told, **values})
+
     def sentences(self, *parts: str) -> str:
         """Sentences one after the other; empty ones left out."""
         return self("words.between_sentences").join(part for part in parts if part)
@@ -43,6 +57,10 @@ class Words:
     def metric(self, name: str) -> str:
         """What a metric is called."""
         return self._messages.get(f"metric.{name}", name.replace("_", " "))
+
+    def network(self, name: str, description: str) -> str:
+        """What a network is, or else its own English description."""
+        return self._messages.get(f"network.{name}") or description
 
 
 @cache

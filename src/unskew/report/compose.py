@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from unskew import __version__
 from unskew.report.compared import compare
-from unskew.report.context import Context
+from unskew.report.context import Context, seed_counts
 from unskew.report.document import Block, Document, Paragraph, Section
 from unskew.report.figures.style import styled
 from unskew.report.interacting import interact
@@ -99,9 +99,11 @@ def _lead(context: Context) -> tuple[Block, ...]:
     planned = plan(results.study, results.planned, results.data.fingerprint)
     total = sum(not run.for_choice for run in planned)
     over = len({run.folder for arm in results.arms.values() for run in arm.runs.values()})
+    most = max(seed_counts(results.arms), default=0) or results.planned
     question = context.text(results.study.question)
-    summary = words(
+    summary = words.over(
         "lead.summary",
+        [most],
         runs=over,
         data=results.data.name,
         arms=len(results.arms),

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from unskew.report.page import Page
 from unskew.study.results import ArmResults, StudyResults
 from unskew.study.text import told_apart
+
+
+def seed_counts(arms: Mapping[str, ArmResults]) -> list[int]:
+    """How many seeds each of some arms has finished."""
+    return [len(arm.evaluations) for arm in arms.values()]
 
 
 @dataclass
@@ -47,4 +53,4 @@ class Context(Page):
 
     def seeds_of(self, arms: dict[str, ArmResults]) -> str:
         """How many seeds arms have, in words."""
-        return self.words.seeds(*(len(arm.evaluations) for arm in arms.values()))
+        return self.words.seeds(*seed_counts(arms))

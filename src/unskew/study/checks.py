@@ -12,6 +12,7 @@ from unskew.study.family_checks import check_families, repeated
 from unskew.study.metrics import check_figures
 from unskew.study.outline import Outline
 from unskew.study.parts import FIRST_FRESH_SEED, Arm, Grid
+from unskew.study.placeholder_checks import check_placeholders
 from unskew.training.recipe import Recipe
 
 MOST_RUNS = 100_000
@@ -25,8 +26,9 @@ def check_study(study: Outline) -> None:
     ------
     UserError: the first fault, by name.
     """
+    check_size(study)
     _check_grids(study)
-    _check_size(study)
+    check_placeholders(study)
     arms = study.expanded_arms()
     check_figures(study)
     _check_selections(study, arms)
@@ -39,15 +41,19 @@ def check_study(study: Outline) -> None:
     _check_judged_alike(study, arms)
 
 
+def _grids(study: Outline) -> Iterator[tuple[str, Grid]]:
+    """Every grid of a study file, and where it stands."""
+    yield from ((f"arm {arm.name!r}", arm.grid) for arm in study.arms)
+    yield from ((f"selection {choice.name!r}", choice.grid) for choice in study.selections)
+    yield from (("a comparison", family.grid) for family in study.comparisons)
+    yield from (("an interaction", family.grid) for family in study.interactions)
+    yield from (("a ranking", family.grid) for family in study.rankings)
+    yield from (("a spread", family.grid) for family in study.spreads)
+
+
 def _check_grids(study: Outline) -> None:
     """An empty list would leave out what the file names, without a word."""
-    grids: list[tuple[str, Grid]] = [(f"arm {arm.name!r}", arm.grid) for arm in study.arms]
-    grids += [(f"selection {choice.name!r}", choice.grid) for choice in study.selections]
-    grids += [("a comparison", family.grid) for family in study.comparisons]
-    grids += [("an interaction", family.grid) for family in study.interactions]
-    grids += [("a ranking", family.grid) for family in study.rankings]
-    grids += [("a spread", family.grid) for family in study.spreads]
-    for where, grid in grids:
+    for where, grid in _grids(study):
         for field, values in grid.items():
             if not values:
                 raise UserError(
@@ -55,8 +61,20 @@ def _check_grids(study: Outline) -> None:
                 )
 
 
-def _check_size(study: Outline) -> None:
-    """What cannot be meant would be listed run by run until the memory is full."""
+def check_size(study: Outline) -> None:
+    """What cannot be meant would be listed one by one until the memory is full.
+
+    Raises
+    ------
+    UserError: there are too many runs, or a grid has too many combinations.
+    """
+    for where, grid in _grids(study):
+        combined = prod(map(len, grid.values()))
+        if combined > MOST_RUNS:
+            raise UserError(
+                f"{where} has a grid of {combined:,} combinations, and {MOST_RUNS:,} at most "
+                "make sense: shorten its lists"
+            )
     arms = sum(prod(map(len, arm.grid.values())) for arm in study.arms)
     seeds = study.seeds + max((stage.seeds for stage in study.confirmations), default=0)
     if arms * seeds > MOST_RUNS:

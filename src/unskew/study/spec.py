@@ -10,10 +10,10 @@ from pydantic import ValidationError
 
 from unskew.data.sources import KNOWN
 from unskew.errors import UserError
-from unskew.study.checks import check_study
+from unskew.study.checks import check_size, check_study
 from unskew.study.outline import Outline
-from unskew.training.files import parse_toml, reading
-from unskew.training.recipe import explain_validation
+from unskew.training.files import reading
+from unskew.training.recipe import explain_validation, parse_settings, read_settings
 
 STUDY = "study.toml"
 """A study in the folder that it writes."""
@@ -98,13 +98,14 @@ class Study(Outline):
         UserError: see the class.
         """
         try:
-            values = parse_toml(text)
+            values = parse_settings(text)
         except ValueError as error:
             raise UserError(f"{where} is not valid TOML: {error}") from None
         try:
             study = cls.model_validate(values)
             if check:
                 return study.check()
+            check_size(study)
             study.expanded_arms()
             return study
         except ValidationError as error:
@@ -142,7 +143,7 @@ class Study(Outline):
         shipped = shipped_studies()
         path = shipped.get(name, Path(name))
         try:
-            text = path.read_text(encoding="utf-8")
+            text = read_settings(path)
         except FileNotFoundError:
             raise UserError(
                 f"no study {name!r}: give a .toml file or one of {', '.join(shipped)}"
@@ -151,6 +152,8 @@ class Study(Outline):
             raise UserError(f"cannot read the study {path}: {error.strerror}") from None
         except UnicodeDecodeError:
             raise UserError(f"{path} is no text in UTF-8: save it as that") from None
+        except UserError as error:
+            raise UserError(f"{path}: {error}") from None
         return cls.from_toml(text, str(path))
 
 

@@ -138,7 +138,7 @@ def listed(out: Path) -> list[str]:
     found: list[str] = []
     for path in (out / name for name in TABLES):
         if path.exists():
-            with reading(path, RUN_AGAIN):
+            with reading(path, "run the study again, which writes it anew"):
                 rows = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"), newline=""))
                 found += [row["run"] for row in rows]
     return found

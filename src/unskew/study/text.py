@@ -5,11 +5,27 @@ from __future__ import annotations
 from collections import Counter
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator
+from pydantic import AfterValidator, BeforeValidator
+
+LANGUAGES = ("en", "zh")
+"""What reports are written in."""
+
+
+def _in_our_languages(text: dict[str, str]) -> dict[str, str]:
+    """What nobody could read would be shown as if it were English."""
+    for language, words in text.items():
+        if language not in LANGUAGES:
+            raise ValueError(
+                f"{words!r} is in the language {language!r}, and reports are in "
+                f"{' or '.join(LANGUAGES)}: write it in one of these"
+            )
+    return text
+
 
 Text = Annotated[
     dict[str, str],
     BeforeValidator(lambda value: {"en": value} if isinstance(value, str) else value),
+    AfterValidator(_in_our_languages),
 ]
 """A text by language ("en", "zh"); a plain string is English."""
 

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from unskew.evaluation.significance import Interval
-from unskew.report.figures.style import INK, colour, entry, new_figure, wrapped
+from unskew.report.figures.style import INK, colour, entry, new_figure, row_height, wrapped
 from unskew.study.results import ArmResults
 
 
@@ -60,7 +60,8 @@ def group_gap(
     ----------
     groups: by the arm's label, (minority, majority).
     """
-    figure = new_figure(0.9 + 0.3 * len(groups))
+    labels = [wrapped(label) for label in groups]
+    figure = new_figure(0.9 + row_height(labels, 0.3) * len(groups))
     ax = figure.subplots()
     for row, (few, many) in enumerate(groups.values()):
         ax.plot([few.mean, many.mean], [row, row], color=INK, alpha=0.35, linewidth=1.2)
@@ -78,12 +79,11 @@ def group_gap(
                 label=name,
                 clip_on=False,
             )
-    ax.set_yticks(range(len(groups)), [wrapped(label) for label in groups])
+    ax.set_yticks(range(len(groups)), labels)
     ax.set_ylim(len(groups) - 0.5, -0.5)
     ax.set_xlim(0, 1)
     ax.tick_params(axis="y", length=0)
     ax.set_xlabel(axis)
     ax.grid(False, axis="y")
-    handles, labels = ax.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper left", ncols=2)
+    figure.legend(*ax.get_legend_handles_labels(), loc="outside upper left", ncols=2)
     return figure

@@ -5,7 +5,7 @@ from __future__ import annotations
 from matplotlib.figure import Figure
 
 from unskew.evaluation.significance import Interval
-from unskew.report.figures.style import INK, colour, new_figure
+from unskew.report.figures.style import INK, colour, new_figure, row_height
 
 
 def forest(
@@ -19,8 +19,7 @@ def forest(
     axis: label of the axis.
     scale: what figures are multiplied by; 100 turns shares into percentage points.
     """
-    lines = max(label.count("\n") + 1 for label in differences)
-    figure = new_figure(0.75 + (0.08 + 0.14 * lines) * len(differences))
+    figure = new_figure(0.75 + row_height(differences, 0.22) * len(differences))
     ax = figure.subplots()
     ax.axvline(0, color=INK, linewidth=0.8)
     for row, (interval, seeds) in enumerate(differences.values()):

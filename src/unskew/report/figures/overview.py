@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from matplotlib.figure import Figure
 
-from unskew.report.figures.style import INK, colour, new_figure, wrapped
+from unskew.report.figures.style import INK, colour, new_figure, row_height, wrapped
 from unskew.report.numbers import over_seeds
 from unskew.study.results import ArmResults
 
@@ -23,7 +23,8 @@ def overview(
     arms: by label, each with a finished run; coloured by network.
     published: by label.
     """
-    figure = new_figure(0.75 + 0.3 * len(arms))
+    labels = [wrapped(label) for label in arms]
+    figure = new_figure(0.75 + row_height(labels, 0.3) * len(arms))
     ax = figure.subplots()
     models = list(dict.fromkeys(arm.arm.recipe.model for arm in arms.values()))
     for row, (label, arm) in enumerate(arms.items()):
@@ -47,7 +48,7 @@ def overview(
     if published:
         ax.plot([], [], "o", markerfacecolor="none", markeredgecolor=INK, label=published_label)
         figure.legend(loc="outside lower left")
-    ax.set_yticks(range(len(arms)), [wrapped(label) for label in arms])
+    ax.set_yticks(range(len(arms)), labels)
     ax.set_ylim(len(arms) - 0.5, -0.5)
     ax.set_xlim(0, 1)
     ax.tick_params(axis="y", length=0)

@@ -6,10 +6,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from unskew.evaluation.ranks import Ranks
-from unskew.report.figures.style import INK, colour, new_figure, wrapped
+from unskew.report.figures.style import INK, colour, new_figure, row_height, wrapped
 
 ROW, BAR = 0.24, 0.11
-"""Inches between labels, and between bars."""
+"""Inches between labels of one line, and between bars."""
 
 
 def rank_diagram(ranks: Ranks, labels: dict[str, str], critical_label: str) -> Figure:
@@ -23,8 +23,8 @@ def rank_diagram(ranks: Ranks, labels: dict[str, str], critical_label: str) -> F
     names = list(ranks.means)
     left = names[: (len(names) + 1) // 2]
     right = names[len(left) :][::-1]
-    lines = max(wrapped(labels[name], 30).count("\n") + 1 for name in names)
-    row = ROW + 0.13 * (lines - 1)
+    shown = {name: wrapped(labels[name], 30) for name in names}
+    row = row_height(shown.values(), ROW)
     below = 0.22 + BAR * len(ranks.cliques)
     deepest = below + row * len(left)
     above = 0.62 if ranks.critical else 0.3
@@ -40,7 +40,7 @@ def rank_diagram(ranks: Ranks, labels: dict[str, str], critical_label: str) -> F
             ax.plot([at, at, edge], [0, depth, depth], color=INK, alpha=0.55, linewidth=0.7)
             shift = -4 if ha == "right" else 4
             ax.annotate(
-                f"{wrapped(labels[name], 30)} ({at:.2f})", (edge, depth), (shift, 0),
+                f"{shown[name]} ({at:.2f})", (edge, depth), (shift, 0),
                 textcoords="offset points", ha=ha, va="center", fontsize=8.5, annotation_clip=False,
             )  # fmt: skip
     for place, clique in enumerate(ranks.cliques):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -68,6 +68,18 @@ def wrapped(label: str, width: int = 36) -> str:
     fits = max(6, round(width * len(label) / (len(label) + wide))) if label else width
     lines = "\n".join(textwrap.wrap(label, fits)) or label
     return lines.replace("\N{NO-BREAK SPACE}", " ")
+
+
+def row_height(labels: Iterable[str], least: float) -> float:
+    """Inches that a row needs beside its label; all rows are as tall as the longest label's.
+
+    Parameters
+    ----------
+    labels: in lines already, as `wrapped` leaves them.
+    least: of a row whose label has one line.
+    """
+    lines = max((label.count("\n") + 1 for label in labels), default=1)
+    return max(least, 0.08 + 0.14 * lines)
 
 
 def entry(label: str) -> str:

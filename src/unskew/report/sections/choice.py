@@ -103,7 +103,8 @@ def choice_sentence(context: Context, chosen: Chosen) -> str:
         sentence = words.sentences(sentence, words("choice.unseen_classes", classes=listed))
     fewest = min(filter(None, held_out))
     if fewest < FEW_HELD_OUT:
-        sentence = words.sentences(sentence, words("choice.few", fewest=str(fewest)))
+        few = words("choice.few_of_others" if unseen else "choice.few", fewest=fewest)
+        sentence = words.sentences(sentence, few)
     return sentence
 
 
@@ -150,11 +151,11 @@ def _figure(context: Context, number: int, together: list[Chosen]) -> Block:
     metric, field = words.metric(selection.metric), _field(selection)
     panels = [_panel(context, chosen) for chosen in together]
     summary = "; ".join(_in_words(panel, words("choice.test")) for panel in panels)
-    seeds = words.seeds(*(len(c.choice.seeds) for c in together if c.choice))
+    seeds = [len(c.choice.seeds) for c in together if c.choice]
     return context.draw(
         f"choice-{number}",
         sweep(panels, metric, field),
-        words("choice.caption", metric=metric, field=field, seeds=seeds),
+        words.over("choice.caption", seeds, metric=metric, field=field),
         words("choice.alt", metric=metric, field=field, summary=summary),
     )
 
@@ -202,9 +203,9 @@ def _table(context: Context, chosen: Chosen) -> Table:
             )
         )
     header = tuple(words("choice.header", field=_field(selection)).split("|"))
-    caption = words(
+    caption = words.over(
         "choice.table_caption",
-        title=selection_title(context, selection),
+        [len(chosen.choice.seeds)],
         metric=words.metric(selection.metric),
         share=f"{100 * selection.validation:.3g} %",
     )

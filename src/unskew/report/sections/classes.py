@@ -8,7 +8,7 @@ from statistics import fmean
 from unskew.evaluation.groups import FEW, MANY
 from unskew.evaluation.significance import Interval
 from unskew.report.compared import of_unlike_classes
-from unskew.report.context import Context
+from unskew.report.context import Context, seed_counts
 from unskew.report.document import Block, Paragraph, Section, Table
 from unskew.report.figures.classes import class_accuracy, group_gap
 from unskew.report.figures.confusion import confusion_matrices
@@ -31,7 +31,7 @@ def classes_section(context: Context) -> Section:
             counts = min(sets, key=sum)
             figure = class_accuracy(names, shown, list(counts), words("classes.axis"))
             caption = words.sentences(
-                words("classes.caption", group=context.model(model), seeds=context.seeds_of(shown)),
+                words.over("classes.caption", seed_counts(shown), group=context.model(model)),
                 words("classes.numbers" if len(sets) == 1 else "classes.numbers_of_smallest"),
                 _some(context, len(shown), len(arms)),
             )
@@ -85,8 +85,10 @@ def _gap(context: Context) -> list[Block]:
         for label, (few, many) in groups.items()
     ]
     alt = words("classes.gap_alt", summary=" ".join(sentences))
-    unlike = unlike_sentence(context, list(context.finished().values()), "minority")
-    caption = words.sentences(words("classes.gap_caption"), unlike)
+    finished = context.finished()
+    unlike = unlike_sentence(context, list(finished.values()), "minority")
+    seeds = seed_counts({label: finished[label] for label in groups})
+    caption = words.sentences(words.over("classes.gap_caption", seeds), unlike)
     return [context.draw("minority-majority", figure, caption, alt)]
 
 
@@ -105,9 +107,10 @@ def _shots(context: Context) -> list[Block]:
         return [Paragraph(words("classes.all_many", many=MANY, few=FEW))]
     rows = [(label, *map(mean_and_half, means)) for label, means in apart.items()]
     header = (words("results.arm"), *words("classes.shots_header").split("|"))
+    shown = {label: finished[label] for label in apart}
     caption = words.sentences(
-        words("classes.shots_caption", many=MANY, few=FEW),
-        unlike_sentence(context, [finished[label] for label in apart], "many", "medium", "few"),
+        words.over("classes.shots_caption", seed_counts(shown), many=MANY, few=FEW),
+        unlike_sentence(context, list(shown.values()), "many", "medium", "few"),
     )
     return [Table(header, tuple(rows), caption)]
 

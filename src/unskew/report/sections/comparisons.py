@@ -69,7 +69,7 @@ def comparison_figure(
 ) -> Block:
     """Forest of the pairs' differences; every pair has a shared seed."""
     words, metric = context.words, context.words.metric(comparison.metric)
-    seeds = words.seeds(*(len(pair.by_seed) for pair in pairs))
+    seeds = [len(pair.by_seed) for pair in pairs]
     summary = "; ".join(
         f"{pair_label(context, pair)}: {points(pair.paired.difference.mean, comparison.metric)}"
         for pair in pairs
@@ -78,7 +78,7 @@ def comparison_figure(
     return context.draw(
         name,
         pair_forest(context, pairs),
-        words("comparison.figure_caption", metric=metric, seeds=seeds),
+        words.over("comparison.figure_caption", seeds, metric=metric),
         words("comparison.figure_alt", metric=metric, summary=summary),
     )
 
@@ -119,11 +119,8 @@ def pair_forest(context: Context, pairs: list[Compared]) -> Figure:
 def comparison_table(context: Context, comparison: Comparison, pairs: list[Compared]) -> Table:
     """The pairs' differences with their intervals and tests."""
     words = context.words
-    caption = words(
-        "comparison.caption",
-        metric=words.metric(comparison.metric),
-        seeds=words.seeds(*(len(pair.by_seed) for pair in pairs)),
-    )
+    seeds = [len(pair.by_seed) for pair in pairs]
+    caption = words.over("comparison.caption", seeds, metric=words.metric(comparison.metric))
     labelled = {pair_label(context, pair): pair for pair in pairs}
     return difference_table(context, words("comparison.pair"), labelled, caption)
 

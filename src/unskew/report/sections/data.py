@@ -31,10 +31,11 @@ def skew_label(context: Context, slug: str) -> str:
 
 def _in_words(context: Context, slug: str) -> str:
     skews = [arm.arm.recipe.skew for arm in context.results.arms.values()]
-    return _told(context, next((skew for skew in skews if describe_skew(skew) == slug), None))
+    return skew_words(context, next((s for s in skews if describe_skew(s) == slug), None))
 
 
-def _told(context: Context, skew: Skew | None) -> str:
+def skew_words(context: Context, skew: Skew | None) -> str:
+    """ "0 … 4: 10 % kept", "exponential, ratio 100" or "full data"."""
     words = context.words
     if skew is None:
         return words("data.full")
@@ -101,7 +102,7 @@ def _test_skewed(context: Context) -> list[Block]:
     (skew,) = skews.values()
     if skew is None:
         return []
-    return [Paragraph(context.words("data.all_skewed", skew=_told(context, skew)))]
+    return [Paragraph(context.words("data.all_skewed", skew=skew_words(context, skew)))]
 
 
 def _tests_skewed(context: Context) -> bool:

@@ -110,8 +110,8 @@ def _figures(context: Context, number: int, family: list[Interacting]) -> list[B
         "metric": words.metric(part.metric),
         "first": context.text(part.first.label),
         "second": context.text(part.second.label),
-        "seeds": words.seeds(*(len(pair.by_seed) for pair in pairs.values())),
     }
+    seeds = [len(pair.by_seed) for pair in pairs.values()]
     summary = "; ".join(
         f"{label}: {points(pair.paired.difference.mean, part.metric)}"
         for label, pair in pairs.items()
@@ -120,10 +120,10 @@ def _figures(context: Context, number: int, family: list[Interacting]) -> list[B
     picture = context.draw(
         f"interaction-{number}",
         difference_forest(context, pairs),
-        words(_key(family[0], "caption"), **values),
+        words.over(_key(family[0], "caption"), seeds, **values),
         words("comparison.figure_alt", metric=values["metric"], summary=summary),
     )
-    caption = words(_key(family[0], "table_caption"), **values)
+    caption = words(_key(family[0], "table_caption"), seeds=words.seeds(*seeds), **values)
     return [picture, difference_table(context, words(_key(family[0], "column")), pairs, caption)]
 
 

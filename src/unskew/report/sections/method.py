@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from unskew.data.skew import describe_skew
+from collections.abc import Iterator, Mapping
+
+from unskew.data.skew import ExponentialSkew, StepSkew, describe_skew
 from unskew.report.compared import LEVEL
 from unskew.report.context import Context
 from unskew.report.document import Block, Bullets, Section, Table
 from unskew.report.numbers import duration, setting
+from unskew.report.sections.data import skew_words
 
 IDENTITY = ("data", "fingerprint", "seed", "validation")
 """Fields that every run has its own of, or that are told elsewhere."""
@@ -41,12 +44,13 @@ def method_section(context: Context) -> Section:
         )
     # Each seed's own is no setting.
     unsaid = (*IDENTITY, "subset_seed") if results.study.subset_per_seed else IDENTITY
+    dumped = [recipe.model_dump(mode="json") for recipe in recipes]
     shared = [
-        (name, setting(value))
-        for name, value in recipes[0].model_dump(mode="json", exclude_none=True).items()
+        (name, _in_words(context, getattr(recipes[0], name)))
+        for name, value in dumped[0].items()
         if name not in unsaid
-        and value not in ([], {}, "")
-        and all(recipe.model_dump(mode="json").get(name) == value for recipe in recipes)
+        and value not in (None, [], {}, "")
+        and all(other[name] == value for other in dumped)
     ]
     header = tuple(words("method.setting").split("|"))
     blocks: tuple[Block, ...] = (
@@ -70,6 +74,29 @@ def _pairing(context: Context, subset_seeds: list[int]) -> str:
         return words("method.pairing", subset_seed=seed, alike=alike, unlike=unlike)
     listed = words("words.between_items").join(map(str, subset_seeds))
     return words("method.pairing_subsets", subset_seeds=listed, alike=alike, unlike=unlike)
+
+
+def _in_words(context: Context, value: object) -> str:
+    """A setting's value as the rest of the page, or a recipe's file, writes it."""
+    if isinstance(value, StepSkew | ExponentialSkew):
+        return skew_words(context, value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, Mapping):
+        lines = (f"{name} = {_in_words(context, inner)}" for name, inner in _flat(value))
+        return context.words("words.between_clauses").join(lines)
+    if isinstance(value, tuple | list):
+        return ", ".join(_in_words(context, inner) for inner in value)
+    return setting(value)
+
+
+def _flat(options: Mapping[str, object], within: str = "") -> Iterator[tuple[str, object]]:
+    """Options by name, those of several remedies by dotted names as in a recipe's file."""
+    for name, value in options.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{within}{name}.")
+        else:
+            yield f"{within}{name}", value
 
 
 def _differ(context: Context) -> bool:

@@ -20,7 +20,7 @@ def networks_section(context: Context) -> Section:
         plain = name.split("(")[0]
         shown = context.model(plain) + name[len(plain) :]
         blocks.append(Heading(shown))
-        blocks.append(Paragraph(model.description.replace("`", "")))
+        blocks.append(Paragraph(words.network(plain, model.description.replace("`", ""))))
         slug = "".join(c if c.isalnum() else "-" for c in name).strip("-")
         blocks.append(
             context.draw(

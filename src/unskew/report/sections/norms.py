@@ -11,7 +11,7 @@ from unskew.report.classifier import classifier_norms
 from unskew.report.context import Context
 from unskew.report.document import Block, Bullets, Section
 from unskew.report.figures.norms import NormsPanel, class_norms
-from unskew.report.numbers import mean_and_half
+from unskew.report.numbers import mean_and_half, share
 from unskew.report.sections.choice import value_of
 from unskew.study.parts import Selection
 from unskew.study.results import ArmResults
@@ -92,11 +92,12 @@ def _ratios(
     ratios = {name: values for name, values in ratios.items() if values}
     if selection.baseline not in ratios:
         return []
-    means = {name: abs(float(np.mean(values)) - 1) for name, values in ratios.items()}
-    even = min(means, key=means.__getitem__)
+    means = {name: float(np.mean(values)) for name, values in ratios.items()}
+    even = min(means, key=lambda name: abs(means[name] - 1))
+    moved = share(means[even]) != share(means[selection.baseline])
     return [
         context.words(
-            "norms.ratio",
+            "norms.ratio" if moved else "norms.ratio_unmoved",
             title=panel.title,
             baseline=value_of(context, selection, selection.baseline),
             at_baseline=mean_and_half(mean_interval(ratios[selection.baseline])),

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from unskew.data.skew import describe_skew
 from unskew.evaluation.priors import log_loss_under_prior, tilted_prior
 from unskew.evaluation.significance import mean_interval
-from unskew.report.context import Context
+from unskew.report.context import Context, seed_counts
 from unskew.report.document import Block, Bullets, Paragraph, Section, Table
 from unskew.report.figures.priors import accuracy_by_prior
 from unskew.report.numbers import mean_and_half, share
@@ -43,7 +43,7 @@ def priors_section(context: Context) -> Section:
     picture = context.draw(
         "priors",
         accuracy_by_prior(shown, _names(context), words("priors.axis")),
-        words("priors.figure_caption", seeds=context.seeds_of(shown)),
+        words.over("priors.figure_caption", seed_counts(shown)),
         words("priors.figure_alt", summary=summary),
     )
     blocks: list[Block] = [Paragraph(words("priors.meaning")), picture]
@@ -134,4 +134,5 @@ def _table(context: Context, figures: dict[str, Figures]) -> Table:
         cells = [mean_and_half(mean_interval([run[k] for run in runs])) for k in range(known)]
         rows.append((label, *cells, *["–"] * (columns - known)))
     header = (words("results.arm"), *words("priors.header").split("|"))
-    return Table(header, tuple(rows), words("priors.caption"))
+    caption = words.over("priors.caption", map(len, figures.values()))
+    return Table(header, tuple(rows), caption)

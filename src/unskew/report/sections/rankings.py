@@ -74,7 +74,8 @@ def _judged(page: Page, found: Ranked, ranks: Ranks) -> list[str]:
         (pair, p), = ranks.p_values.items()  # fmt: skip
         first, second = (page.text(found.treatments[name]) for name in pair)
         key = "ranking.pair_told" if ranks.told else "ranking.pair_open"
-        return [words(key, first=first, second=second, p=p_phrase(p), smallest=alone)]
+        pair_judged = words(key, first=first, second=second, p=p_phrase(p), smallest=alone)
+        return [pair_judged, *_other_way(page, found, ranks)]
     if ranks.method == "wilcoxon":
         how = words("ranking.by_wilcoxon", pairs=pairs, smallest=bound_phrase(ranks.smallest_p))
     else:
@@ -92,7 +93,23 @@ def _judged(page: Page, found: Ranked, ranks: Ranks) -> list[str]:
         behind=behind,
         others=len(ranks.means) - 1,
     )
-    return [how, shown]
+    return [how, shown, *_other_way(page, found, ranks)]
+
+
+def _other_way(page: Page, found: Ranked, ranks: Ranks) -> list[str]:
+    """Pairs of which the better one, by the test that tells them apart, does not rank before the
+    other: they would be taken for the reverse of what they are.
+    """
+    place = {name: number for number, name in enumerate(ranks.means)}
+    return [
+        page.words(
+            "ranking.other_way",
+            winner=page.text(found.treatments[winner]),
+            loser=page.text(found.treatments[loser]),
+        )
+        for winner, loser in ranks.told
+        if place[winner] > place[loser]
+    ]
 
 
 def _diagram(page: Page, figure: str, found: Ranked, ranks: Ranks) -> Block:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from unskew.report.context import Context
+from unskew.report.context import Context, seed_counts
 from unskew.report.document import Block, Bullets, Heading, Paragraph, Section, Table
 from unskew.report.figures.curves import training_curves
 from unskew.report.figures.overview import overview
@@ -29,13 +29,14 @@ def results_section(context: Context) -> Section:
         figures = [mean_and_half(over_seeds(arm.metric(metric))) for metric in shown]
         done = len(arm.evaluations)
         seeds = str(done) if done == planned else words("results.some", done=done, of=planned)
-        rows.append((context.label(name), *figures, seeds))
+        # Not last: of a wide table a reader sees the first columns.
+        rows.append((context.label(name), seeds, *figures))
         if arm.diverged:
             blocks.append(Paragraph(diverged_sentence(context, arm), note=True))
         blocks += _cut_short(context, arm)
     names = [words(f"results.{metric}") for metric in shown]
-    header = (words("results.arm"), *names, words("results.seeds"))
-    caption = words("results.caption")
+    header = (words("results.arm"), words("results.seeds"), *names)
+    caption = words.over("results.caption", seed_counts(context.results.arms))
     if "balanced_accuracy" not in shown:
         caption = words.sentences(caption, words("results.balanced"))
     arms = list(context.results.arms.values())
@@ -114,7 +115,7 @@ def _overview(context: Context) -> list[Block]:
         f"{label}: {mean_and_half(over_seeds(arm.metric('accuracy')))}"
         for label, arm in arms.items()
     )
-    caption = words("overview.caption", metric=metric, seeds=context.seeds_of(arms))
+    caption = words.over("overview.caption", seed_counts(arms), metric=metric)
     if published and study.published:
         measured_on = words("overview.published", data=study.published.data or "–")
         caption = words.sentences(caption, measured_on)
@@ -142,11 +143,7 @@ def curves_section(context: Context) -> Section:
                 context.draw(
                     f"curves-{model}" + (f"-{part + 1}" if part else ""),
                     figure,
-                    words(
-                        "curves.caption",
-                        group=context.model(model),
-                        seeds=context.seeds_of(shown),
-                    ),
+                    words.over("curves.caption", seed_counts(shown), group=context.model(model)),
                     words("curves.alt", arms=", ".join(shown)),
                 )
             )

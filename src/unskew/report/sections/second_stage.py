@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from unskew.report.compared import Compared, compare
-from unskew.report.context import Context
+from unskew.report.context import Context, seed_counts
 from unskew.report.document import Block, Bullets, Heading, Paragraph, Section, Table
 from unskew.report.numbers import mean_and_half, over_seeds, points
 from unskew.report.sections.comparisons import comparison_figure, comparison_table
@@ -87,7 +87,12 @@ def how_chosen(context: Context, confirmed: Confirmed) -> list[Block]:
     blocks: list[Block] = [Paragraph(words.sentences(ranked, again))]
     blocks += few_tested(context, judged) if judged else []
     same = [
-        words("second_stage.same", arm=context.label(name), other=context.label(other))
+        words(
+            # What is always run again goes on, and is compared, whatever it is the same as.
+            "second_stage.same_always" if name in second.arms else "second_stage.same",
+            arm=context.label(name),
+            other=context.label(other),
+        )
         for name, other in shortlist.same_as.items()
     ]
     left_out = [
@@ -127,9 +132,8 @@ def _flattery(context: Context, confirmed: Confirmed) -> Table:
         rows.append((context.label(name), *figures, *gains))
     names = [words(f"results.{figure}") for figure in FIGURES]
     header = (words("results.arm"), *names, *words("second_stage.gains").split("|"))
-    caption = words(
-        "second_stage.caption",
-        metric=words.metric(metric),
-        fresh=words.seeds(*(len(a.evaluations) for a in second.arms.values())),
+    seeds = seed_counts(second.arms)
+    caption = words.over(
+        "second_stage.caption", seeds, metric=words.metric(metric), fresh=words.seeds(*seeds)
     )
     return Table(header, tuple(rows), caption)
