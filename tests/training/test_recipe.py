@@ -162,7 +162,7 @@ def test_a_recipe_file_that_no_person_writes_takes_no_memory(tmp_path, text, wor
 
 @pytest.mark.parametrize("written", ['"', "a", "a.", "'a'.", "0x"])
 def test_what_a_file_may_hold_is_looked_through_once(written):
-    """What a pattern tries in vain it does not try from each letter again: that would take hours."""
+    """A pattern that has tried in vain does not try from each letter again, which took hours."""
     filled = written * (10**6 // len(written))
     with pytest.raises(UserError):
         Recipe.from_toml("# " + filled.replace(".", ".\t ") + "\n=")
