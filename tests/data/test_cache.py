@@ -1,6 +1,8 @@
 """Whatever has happened to the cache, it is said, and `unskew data clear` mends it."""
 
 import os
+import re
+import shlex
 
 import numpy as np
 import pytest
@@ -38,7 +40,8 @@ def test_damaged_images_are_named_and_cleared(folder, tmp_path, name, left):
         open_data(str(folder))
     assert str(path.parent) in str(told.value)
     assert [item.path for item in list_cached()] == [path.parent]
-    clear_cached()
+    (advised,) = re.findall(r"`unskew data clear ([^`]+)`", str(told.value))
+    assert [item.path for item in clear_cached(*shlex.split(advised))] == [path.parent]
     assert (open_data(str(folder)).train.images == pixels).all()
 
 
