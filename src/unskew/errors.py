@@ -13,6 +13,15 @@ class UserError(Exception):
     """
 
 
+FULL = ("DefaultCPUAllocator", "not enough memory", "out of memory")
+"""What PyTorch says where there is no room, by a RuntimeError as by an exception of its own."""
+
+
+def memory_is_full(error: BaseException) -> bool:
+    """Whether an error says that a processor's memory or a GPU's is full."""
+    return isinstance(error, MemoryError) or any(words in str(error) for words in FULL)
+
+
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name that `name` is probably a misspelling of, or None."""
     return next(iter(difflib.get_close_matches(name, known, n=1)), None)

@@ -147,5 +147,7 @@ def test_a_study_without_its_runs_is_not_reported_as_an_empty_one(out, instead):
     """Whose report would take the place of the one that was there."""
     shutil.rmtree(out / "runs")
     instead(out / "runs")
-    with pytest.raises(UserError, match=r"runs holds none of the \d+ runs that results.csv lists"):
+    with pytest.raises(
+        UserError, match=r"runs holds none of the \d+ runs that the study's tables list"
+    ):
         load_results(out)

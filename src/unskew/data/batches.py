@@ -135,9 +135,9 @@ def _check_positions(view: View) -> None:
 
 
 def _check_shapes(rows: Tensor, flips: Tensor | None, shifts: Tensor | None) -> None:
-    batch = len(rows) if rows.dim() else 0
     if rows.dim() != 1:
         raise ValueError(f"indices have one dimension, not the shape {tuple(rows.shape)}")
+    batch = len(rows)
     if flips is not None and flips.shape != (batch,):
         raise ValueError(f"flips have the shape ({batch},), not {tuple(flips.shape)}")
     if shifts is not None and shifts.shape != (batch, 2):

@@ -9,11 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from unskew.data.whole import whole_numbers
 from unskew.evaluation import calibration, groups
 from unskew.evaluation.confusion import accuracy_under_prior, confusion_matrix, per_class
 from unskew.evaluation.probabilities import log_odds, softmax
 from unskew.evaluation.ranking import auroc_one_vs_rest
 from unskew.evaluation.sampling import wilson_interval
+
+MOST = 2**62
+"""Labels and counts are below it; int64 could not hold many more."""
 
 
 @dataclass(frozen=True)
@@ -179,12 +183,10 @@ def evaluate_logits(
 
 
 def _whole(values: ArrayLike, what: str) -> NDArray[np.int64]:
-    found = np.asarray(values)
-    if found.dtype.kind not in "biuf" or not (found == np.floor(found)).all():
-        raise ValueError(f"{what} must be whole numbers")
-    if ((found < 0) | (found >= 2.0**62)).any():
-        raise ValueError(f"{what} must lie in [0, 2^62)")
-    return found.astype(np.int64)
+    found = whole_numbers(values, MOST)
+    if found is None:
+        raise ValueError(f"{what} must be whole numbers from 0 up")
+    return found
 
 
 def _check(

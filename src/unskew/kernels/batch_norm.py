@@ -36,8 +36,10 @@ def moves(norm: nn.BatchNorm2d) -> bool:
     return norm.track_running_stats and norm.running_mean is not None
 
 
-def moved(norm: nn.BatchNorm2d) -> tuple[Tensor | None, Tensor | None]:
-    """Running mean and variance, float32 (C,), for a kernel to move as it trains; None: neither."""
+def running_statistics(norm: nn.BatchNorm2d) -> tuple[Tensor | None, Tensor | None]:
+    """Mean and variance, float32 (C,), for a kernel to move in one step, which is counted; None:
+    neither.
+    """
     if not moves(norm):
         return None, None
     assert norm.num_batches_tracked is not None

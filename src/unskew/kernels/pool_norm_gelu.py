@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from unskew.kernels.batch_norm import at_prediction, fits, moved
+from unskew.kernels.batch_norm import at_prediction, fits, running_statistics
 from unskew.kernels.call import call
 from unskew.kernels.formats import source
 from unskew.kernels.layout import channels_last, new_floats, new_images, new_sums
@@ -69,7 +69,7 @@ class _Training(torch.autograd.Function):
         saved = new_floats(4, channels)
         call(
             source("pool_norm_gelu", images.dtype), "forward_training",
-            images, gamma, beta, *moved(norm),
+            images, gamma, beta, *running_statistics(norm),
             c_float(norm.momentum or 0.0), c_float(norm.eps), saved, new_sums(parts, channels),
             pooled, chosen, out, *_size(images), parts,
         )  # fmt: skip

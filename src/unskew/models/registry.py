@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any, Literal, get_args, get_origin
 
-from unskew.errors import UnknownNameError, UserError
+from unskew.errors import UnknownNameError, UserError, memory_is_full
 from unskew.models.base import Network
 
 _NETWORKS = {
@@ -24,9 +24,6 @@ WIDEST = 10**6
 
 KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a word"}
 """Types of options, in words."""
-
-TOO_LARGE = ("DefaultCPUAllocator", "not enough memory", "verflow")
-"""What PyTorch says where there is no room for a network, or no number for its size."""
 
 
 def names() -> tuple[str, ...]:
@@ -80,7 +77,8 @@ def build(
     except ValueError as error:
         raise UserError(f"model {name!r} cannot be built: {error}") from None
     except (TypeError, RuntimeError, MemoryError) as error:
-        if not isinstance(error, MemoryError) and not any(w in str(error) for w in TOO_LARGE):
+        # No room for it, or no number for its size.
+        if not memory_is_full(error) and "verflow" not in str(error):
             raise  # a mistake of the network's, which no user can mend
         raise UserError(
             f"model {name!r} cannot be built with num_classes = {num_classes}, image_size = "

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from unskew.data.whole import whole_numbers
 from unskew.errors import UserError
 from unskew.remedies.base import Facts, Remedy
 from unskew.remedies.registry import make_remedy
@@ -51,7 +52,7 @@ def held_out_labels(values: ArrayLike | Tensor, logits: Tensor) -> Tensor:
 
 def classes(values: ArrayLike) -> NDArray[np.int64]:
     """Labels of a data set as int64 (N,)."""
-    labels = _whole_numbers(values, MOST_CLASSES)
+    labels = _listed(values, MOST_CLASSES)
     if labels is None:
         raise UserError(
             f"labels must be classes, whole numbers (N,) from 0 to {MOST_CLASSES - 1:,}"
@@ -59,17 +60,10 @@ def classes(values: ArrayLike) -> NDArray[np.int64]:
     return labels
 
 
-def _whole_numbers(values: ArrayLike, end: int) -> NDArray[np.int64] | None:
+def _listed(values: ArrayLike, end: int) -> NDArray[np.int64] | None:
     """int64 (n,), n > 0, each at least 0 and below `end`; None where they are not."""
-    try:
-        found = np.asarray(values)
-    except ValueError:  # lists of unequal length
-        return None
-    if found.dtype.kind not in "biuf" or found.ndim != 1 or found.size == 0:
-        return None
-    if not ((found >= 0) & (found < end)).all() or (found != np.floor(found)).any():
-        return None
-    return found.astype(np.int64)
+    found = whole_numbers(values, end)
+    return found if found is not None and found.ndim == 1 and found.size else None
 
 
 def targets(logits: Tensor, labels: Tensor, classes: int) -> Tensor:
@@ -119,7 +113,7 @@ def facts_of(
     seed: int = 0,
 ) -> Facts:
     """What a remedy may know, of images of each class and, for a draw, their labels."""
-    counted = _whole_numbers(counts, MOST_IMAGES)
+    counted = _listed(counts, MOST_IMAGES)
     if counted is None or not counted.any():
         raise UserError(
             f"counts must be images of each class, whole numbers (K,) below {MOST_IMAGES:,}, not "

@@ -8,8 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from unskew.errors import UserError
-
-LANGUAGES = ("en", "zh")
+from unskew.study.text import LANGUAGES
 
 
 class Words:

@@ -198,8 +198,8 @@ def _check_there(out: Path, *tables: dict[str, dict[int, RunResult]]) -> None:
     over = len(listed(out))
     if over:
         raise UserError(
-            f"{out / 'runs'} holds none of the {over:,} runs that results.csv lists: put it back, "
-            "or run the same `unskew study` command again"
+            f"{out / 'runs'} holds none of the {over:,} runs that the study's tables list: put it "
+            "back, or run the same `unskew study` command again"
         )
 
 

@@ -13,7 +13,8 @@ from unskew.errors import UserError
 from unskew.study.checks import check_size, check_study
 from unskew.study.outline import Outline
 from unskew.training.files import reading
-from unskew.training.recipe import explain_validation, parse_settings, read_settings
+from unskew.training.recipe import explain_validation
+from unskew.training.settings import parse_file, read_file
 
 STUDY = "study.toml"
 """A study in the folder that it writes."""
@@ -98,7 +99,7 @@ class Study(Outline):
         UserError: see the class.
         """
         try:
-            values = parse_settings(text)
+            values = parse_file(text)
         except ValueError as error:
             raise UserError(f"{where} is not valid TOML: {error}") from None
         try:
@@ -143,7 +144,7 @@ class Study(Outline):
         shipped = shipped_studies()
         path = shipped.get(name, Path(name))
         try:
-            text = read_settings(path)
+            text = read_file(path)
         except FileNotFoundError:
             raise UserError(
                 f"no study {name!r}: give a .toml file or one of {', '.join(shipped)}"

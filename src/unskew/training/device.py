@@ -8,10 +8,7 @@ from contextlib import contextmanager
 
 import torch
 
-from unskew.errors import UserError
-
-FULL_CPU = ("DefaultCPUAllocator", "not enough memory")
-"""What PyTorch says where a processor's memory is full: it has an exception for a GPU's alone."""
+from unskew.errors import UserError, memory_is_full
 
 
 def check_device(device: str) -> None:
@@ -59,8 +56,7 @@ def fitting_on(device: str, what: str) -> Iterator[None]:
     try:
         yield
     except (MemoryError, RuntimeError) as error:
-        full = isinstance(error, MemoryError | torch.OutOfMemoryError)
-        if not full and not any(words in str(error) for words in FULL_CPU):
+        if not memory_is_full(error):
             raise
         raise UserError(
             f"{device} has no room for {what}: train fewer at once (--workers, --replicas), or "

@@ -7,7 +7,6 @@ import errno
 import json
 import math
 import os
-import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -109,19 +108,6 @@ def writing(what: str, path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise UserError(f"cannot write {what} {path}: {error.strerror or error}") from None
-
-
-def parse_toml(text: str) -> dict[str, Any]:
-    """TOML as plain values; some editors begin a file with a byte order mark.
-
-    Raises
-    ------
-    ValueError: it is no TOML.
-    """
-    try:
-        return tomllib.loads(text.removeprefix("\ufeff"))
-    except RecursionError:
-        raise ValueError("lists are nested without end") from None
 
 
 def read_json(path: Path, kind: type[Kind], mend: str) -> Kind:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -14,8 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from unskew.data.skew import Skew, describe_skew
 from unskew.errors import UserError, nearest
-from unskew.training.files import parse_toml
 from unskew.training.presets import preset
+from unskew.training.settings import parse_file, read_file
 
 SEEDS = 2**32
 """Seeds are below it, as everywhere in NumPy and scikit-learn."""
@@ -27,15 +26,6 @@ Not here are those that changed only where hardly a run is: `seql` and `imbalanc
 class has no image at all, `temperature_scaling` where it is `balanced` and stands beside a prior
 correction. To name them would make runs stale that came out the same.
 """
-
-LARGEST = 2**20
-"""Characters of a recipe or study file. What is larger is another file."""
-
-LONG_KEY = re.compile(r"""(?<![\w-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){100}""")
-"""A key of more than 100 parts, joined by dots: reading it takes memory by their number squared."""
-
-LONG_NUMBER = re.compile(r"\b0[xob][0-9a-fA-F_]{1000}")
-"""A number that is too long to be printed, written so that it can be read."""
 
 Options = dict[str, bool | int | float | str | tuple[int, ...] | tuple[float, ...]]
 
@@ -222,7 +212,7 @@ class Recipe(BaseModel):
         UserError: not TOML, or a field is unknown or out of range.
         """
         try:
-            return make_recipe(parse_settings(text))
+            return make_recipe(parse_file(text))
         except ValueError as error:
             raise UserError(f"the recipe is not valid TOML: {error}") from None
 
@@ -246,7 +236,7 @@ class Recipe(BaseModel):
         if named:
             return make_recipe({"base": str(source), **changes})
         try:
-            fields = parse_settings(read_settings(path))
+            fields = parse_file(read_file(path))
             return make_recipe({**fields, **changes})
         except OSError as error:
             raise UserError(f"cannot read the recipe {path}: {error.strerror}") from None
@@ -256,38 +246,6 @@ class Recipe(BaseModel):
             raise UserError(f"{path}: the recipe is not valid TOML: {error}") from None
         except UserError as error:
             raise UserError(f"{path}: {error}") from None
-
-
-def read_settings(path: Path) -> str:
-    """The text of a recipe or study file.
-
-    Raises
-    ------
-    OSError: it cannot be read.
-    UnicodeDecodeError: it is no text in UTF-8.
-    UserError: it is too large; the message names no file.
-    """
-    with path.open(encoding="utf-8") as file:
-        text = file.read(LARGEST + 1)  # no more, whatever there is
-    if len(text) > LARGEST:
-        raise UserError(
-            f"it has more than {LARGEST:,} characters, so it is no file of settings: name another"
-        )
-    return text
-
-
-def parse_settings(text: str) -> dict[str, Any]:
-    """The TOML of a recipe or study file as plain values.
-
-    Raises
-    ------
-    ValueError: it is no TOML, or such that reading or printing it would take all memory or fail.
-    """
-    if LONG_KEY.search(text):
-        raise ValueError("a key has more than 100 parts: nest it less")
-    if LONG_NUMBER.search(text):
-        raise ValueError("a number has more than 1,000 digits: write a smaller one")
-    return parse_toml(text)
 
 
 def make_recipe(fields: dict[str, Any]) -> Recipe:
