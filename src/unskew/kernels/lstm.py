@@ -10,12 +10,17 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from unskew.kernels.call import ask, call, room
-from unskew.kernels.formats import GRADIENT, TILES, multiplied_in, source
+from unskew.kernels.formats import GRADIENT, multiplied_in, source
 from unskew.kernels.layout import new_floats, new_numbers
 from unskew.kernels.library import load
 
 UNITS = 64
 """The number of units must be a multiple of this, one tile of the backward pass."""
+KEPT = 6
+"""Numbers of a unit and step that the backward pass multiplies by, as in the C files. The forward
+pass keeps them instead of gates and cell states: the derivatives of c_t by the sums of i, f and g,
+of h_t by that of o and by c_t, and of c_t by c_{t-1}. None is made again, and all lie together.
+"""
 
 
 def lstm(sequences: Tensor, layers: nn.LSTM) -> Tensor:
@@ -88,40 +93,42 @@ class _Layer(torch.autograd.Function):
         both[:steps, :, :inputs_of_row] = inputs
         both[:, :, inputs_of_row:width] = 0
         both[0, :, width:] = 0
-        input_weights = F.pad(weight_ih.to(dtype), (0, missing)).contiguous()
+        input_weights = weight_ih.to(dtype)
+        if missing:
+            input_weights = F.pad(input_weights, (0, missing))
         hidden_weights = weight_hh.to(dtype).contiguous()
         packed = new_numbers(dtype, 4 * units * (width + units))
         sizes = c_int64(width), c_int64(units)
-        call(kernels, "pack_forward", input_weights, hidden_weights, packed, *sizes)
-        gates = new_numbers(dtype, steps, batch, 4, units) if keep else None
-        cells = new_floats(steps if keep else 1, batch, units)
+        call(kernels, "pack_forward", input_weights.contiguous(), hidden_weights, packed, *sizes)
+        kept = new_numbers(dtype, steps, batch, KEPT, units) if keep else None
         call(
-            kernels, "forward", both, packed, bias_ih + bias_hh, gates, cells,
+            kernels, "forward", both, packed, bias_ih + bias_hh, kept, new_floats(batch, units),
             c_int64(steps), c_int64(batch), *sizes, torch.get_num_threads(),
         )  # fmt: skip
         if keep:
-            ctx.save_for_backward(both, gates, cells, input_weights, hidden_weights)
+            ctx.save_for_backward(both, kept, input_weights, hidden_weights)
             ctx.inputs_of_row, ctx.kernels = inputs_of_row, kernels
         return both[1:, :, width:]
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        both, gates, cells, input_weights, hidden_weights = ctx.saved_tensors
-        steps, batch, units = cells.shape
+        both, kept, input_weights, hidden_weights = ctx.saved_tensors
+        steps, batch, _, units = kept.shape
         width, parts = both.shape[2] - units, torch.get_num_threads()
-        packed, kernels = gates.new_empty(4 * units * units), ctx.kernels
+        packed, kernels = kept.new_empty(4 * units * units), ctx.kernels
         call(kernels, "pack_backward", hidden_weights, packed, c_int64(units))
-        back, bias = torch.empty_like(gates), new_floats(parts, 4 * units).zero_()
+        apart = ask(kernels, "apart", c_int64(units))
+        rows, bias = kept.new_empty(steps * batch, apart), new_floats(parts, 4 * units).zero_()
         call(
-            kernels, "backward", gates, cells, gradient.to(gates.dtype).contiguous(), packed, back,
+            kernels, "backward", kept, gradient.to(kept.dtype).contiguous(), packed, rows,
             new_floats(batch, units), bias, c_int64(steps), c_int64(batch), c_int64(units), parts,
         )  # fmt: skip
-        back, inputs, own = back.view(steps * batch, 4 * units), None, slice(ctx.inputs_of_row)
+        back, inputs, own = rows[:, : 4 * units], None, slice(ctx.inputs_of_row)
         if ctx.needs_input_grad[0]:
             inputs = (back @ input_weights).view(steps, batch, width)[..., own]
         of_inputs, of_hidden = _weight_gradients(kernels, back, both[:steps].flatten(0, 1), width)
-        bias = bias.sum(dim=0)
+        bias = bias.sum(dim=0) if parts > 1 else bias[0]
         return inputs, of_inputs[:, own], of_hidden, bias, bias, None, None
 
 
@@ -135,7 +142,7 @@ def _weight_gradients(
     back: gradients of the gates, (P, 4 H).
     both: what the gates were computed from, (P, I + H).
     """
-    if kernels == f"{TILES}/lstm":
+    if back.dtype is torch.bfloat16 and load(f"{kernels}{GRADIENT}").functions is not None:
         kernels += GRADIENT
         parts, units = torch.get_num_threads(), back.shape[1] // 4
         sizes = c_int64(width), c_int64(units)

@@ -11,7 +11,8 @@
  *   x  bf16 (B, H, W, K);  dy bf16 (B, H, W, N);  dg float (N, 3, 3, K)
  */
 #include "pixels.h"
-#include "turning.h"
+#include "../bfloat16/turning.h"
+#include "tiles.h"
 
 #define ENOUGH 640 /* pixels, zeros counted, for a product to run over */
 #define SPAN 320   /* pixels whose 32 channels stay in the first cache while all taps are taken */

@@ -30,20 +30,27 @@ INLINE void forward_step(const Forward *f, int64_t t, int64_t row, int64_t count
         __m512 bias[4];
 #pragma GCC unroll 4
         for (int gate = 0; gate < 4; gate++) bias[gate] = _mm512_loadu_ps(f->bias + gate * H + unit);
-        for (int64_t r = 0; r < count; r++)
-            next_state(f, t, row + r, unit, _mm512_add_ps(bias[0], _mm512_load_ps(sums[0][r])),
-                       _mm512_add_ps(bias[1], _mm512_load_ps(sums[0][r] + 16)),
-                       _mm512_add_ps(bias[2], _mm512_load_ps(sums[1][r])),
-                       _mm512_add_ps(bias[3], _mm512_load_ps(sums[1][r] + 16)));
+        for (int64_t r = 0; r < count; r++) {
+            __m512 gates[4];
+#pragma GCC unroll 4
+            for (int gate = 0; gate < 4; gate++)
+                gates[gate] = _mm512_add_ps(
+                    bias[gate], _mm512_load_ps(sums[gate / 2][r] + gate % 2 * 16));
+            activate(gates);
+            next_state(f, t, row + r, unit, gates);
+        }
     }
 }
+
+/* Numbers from row to row of dgates. */
+int64_t apart(int64_t H) { return 4 * H; }
 
 /* What numbers of inputs must be multiples of. */
 int64_t inputs_at_once(void) { return LEFT; }
 
-void forward(bf16 *xh, const bf16 *weights, const float *bias, bf16 *gates, float *cells,
+void forward(bf16 *xh, const bf16 *weights, const float *bias, bf16 *kept, float *cells,
              int64_t T, int64_t B, int64_t I, int64_t H, int parts) {
-    Forward f = {xh, weights, bias, gates, cells, T, B, I, H};
+    Forward f = {xh, weights, bias, kept, cells, T, B, I, H};
 #pragma omp parallel for num_threads(parts) schedule(static, 1)
     for (int part = 0; part < parts; part++) {
         int64_t begin = SHARE(B, part, parts), rows = SHARE(B, part + 1, parts) - begin;
@@ -76,8 +83,7 @@ INLINE void backward_step(const Backward *b, float *dbias, int64_t t, int64_t ro
             __m512 total[4] = {_mm512_setzero_ps(), _mm512_setzero_ps(), _mm512_setzero_ps(),
                                _mm512_setzero_ps()};
             for (int64_t r = 0; r < count; r++) {
-                __m512 dh = load(b->dy + (t * B + row + r) * H + unit + half);
-                if (t + 1 < b->T) dh = _mm512_add_ps(dh, _mm512_load_ps(sums[r] + half));
+                __m512 dh = t + 1 < b->T ? _mm512_load_ps(sums[r] + half) : _mm512_setzero_ps();
                 gate_gradients(b, t, row + r, unit + half, dh, total);
             }
             add_total(dbias, unit + half, H, total);
@@ -86,10 +92,9 @@ INLINE void backward_step(const Backward *b, float *dbias, int64_t t, int64_t ro
 }
 
 /* dbias: float (parts, 4, H), zero at first, to be added up. */
-void backward(const bf16 *gates, const float *cells, const bf16 *dy, const bf16 *weights,
-              bf16 *dgates, float *dcells, float *dbias, int64_t T, int64_t B, int64_t H,
-              int parts) {
-    Backward b = {gates, cells, dy, weights, dgates, dcells, T, B, H};
+void backward(const bf16 *kept, const bf16 *dy, const bf16 *weights, bf16 *dgates, float *dcells,
+              float *dbias, int64_t T, int64_t B, int64_t H, int parts) {
+    Backward b = {kept, dy, weights, dgates, dcells, T, B, H};
 #pragma omp parallel for num_threads(parts) schedule(static, 1)
     for (int part = 0; part < parts; part++) {
         int64_t begin = SHARE(B, part, parts), rows = SHARE(B, part + 1, parts) - begin;

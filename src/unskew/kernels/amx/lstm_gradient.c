@@ -9,7 +9,8 @@
  */
 #include <string.h>
 
-#include "turning.h"
+#include "../bfloat16/turning.h"
+#include "tiles.h"
 
 #define STRIP 512 /* gates */
 #define SPAN 256  /* rows that a product runs over */

@@ -7,8 +7,9 @@
  * the four gates of 16 units stand together. A row (one sequence) depends on no other, so
  * threads share the rows out and need not wait for each other between steps.
  *
- * T steps, B rows, I inputs (even), H units (a multiple of 64); arrays are as in lstm_cell.h.
+ * T steps, B rows, I inputs (a multiple of 32), H units (a multiple of 64); arrays are as in lstm_cell.h.
  */
+#define PAST_CACHES /* what is kept leaves them anyhow before it is needed again */
 #include "lstm_cell.h"
 
 #define ROWS 6 /* of a tile: 6 x 4 sums leave 8 of 32 registers for what is multiplied */
@@ -45,9 +46,11 @@ INLINE void forward_tile(const Forward *f, int64_t t, int64_t row, int64_t unit,
     /* h is 0 before the first step. */
     multiply(sums, rows, f->xh + (t * B + row) * K, K, f->weights + unit / 16 * K * 64,
              (t ? K : f->I) / 2);
+    /* Of all rows before the first one's state: nothing has to wait for another. */
 #pragma GCC unroll 6
-    for (int r = 0; r < rows; r++)
-        next_state(f, t, row + r, unit, sums[r][0], sums[r][1], sums[r][2], sums[r][3]);
+    for (int r = 0; r < rows; r++) activate(sums[r]);
+#pragma GCC unroll 6
+    for (int r = 0; r < rows; r++) next_state(f, t, row + r, unit, sums[r]);
 }
 
 /* One function a number of rows, not inlined: each has all registers to itself. */
@@ -64,12 +67,15 @@ typedef void (*ForwardTile)(const Forward *, int64_t, int64_t, int64_t);
 static const ForwardTile forward_tiles[ROWS] = {forward_1, forward_2, forward_3,
                                                 forward_4, forward_5, forward_6};
 
-/* What numbers of inputs must be multiples of. */
-int64_t inputs_at_once(void) { return 2; }
+/* Numbers from row to row of dgates. */
+int64_t apart(int64_t H) { return 4 * H; }
 
-void forward(bf16 *xh, const bf16 *weights, const float *bias, bf16 *gates, float *cells,
+/* What numbers of inputs must be multiples of. */
+int64_t inputs_at_once(void) { return 32; } /* lstm_gradient.c's panels */
+
+void forward(bf16 *xh, const bf16 *weights, const float *bias, bf16 *kept, float *cells,
              int64_t T, int64_t B, int64_t I, int64_t H, int parts) {
-    Forward f = {xh, weights, bias, gates, cells, T, B, I, H};
+    Forward f = {xh, weights, bias, kept, cells, T, B, I, H};
 #pragma omp parallel for num_threads(parts) schedule(static, 1)
     for (int part = 0; part < parts; part++) {
         int64_t begin = SHARE(B, part, parts), end = SHARE(B, part + 1, parts);
@@ -77,34 +83,39 @@ void forward(bf16 *xh, const bf16 *weights, const float *bias, bf16 *gates, floa
             for (int64_t unit = 0; unit < H; unit += 16)
                 for (int64_t row = begin; row < end; row += ROWS)
                     forward_tiles[TILE(row, end) - 1](&f, t, row, unit);
+        _mm_sfence(); /* other threads may read what went past the caches */
+    }
+}
+
+/* Lines of 64 units of a row of all T x B, to be read or written. */
+INLINE void call_for(const Backward *b, int64_t row, int64_t unit) {
+    const bf16 *kept = b->kept + (row * b->H + unit) * KEPT, *dy = b->dy + row * b->H + unit;
+    bf16 *dgates = b->dgates + row * 4 * b->H + unit;
+    for (int line = 0; line < 64 * KEPT; line += 32) __builtin_prefetch(kept + line);
+    for (int line = 0; line < 64; line += 32) {
+        __builtin_prefetch(dy + line);
+        for (int gate = 0; gate < 4; gate++) __builtin_prefetch(dgates + gate * b->H + line, 1);
     }
 }
 
 INLINE void backward_tile(const Backward *b, float *dbias, int64_t t, int64_t row, int64_t unit,
                           int rows) {
-    int64_t B = b->B, H = b->H;
+    int64_t B = b->B, H = b->H, span = 2 * H / rows;
+    const bf16 *left = b->dgates + ((t + 1) * B + row) * 4 * H;
+    const bf16 *panel = b->weights + unit / 64 * 4 * H * 64;
     __m512 dh[ROWS][4];
 #pragma GCC unroll 6
     for (int r = 0; r < rows; r++)
 #pragma GCC unroll 4
-        for (int j = 0; j < 4; j++) dh[r][j] = load(b->dy + (t * B + row + r) * H + unit + 16 * j);
-    int last = t + 1 == b->T;
-    /* What is needed after the product comes from far apart in memory: call for it now. */
-#pragma GCC unroll 6
+        for (int j = 0; j < 4; j++) dh[r][j] = _mm512_setzero_ps();
+    /* What is needed after the product comes from far away in memory. It is called for on the way, a
+     * row at a time: of more lines at once the product itself would have to wait for some. */
     for (int r = 0; r < rows; r++) {
-        int64_t at = (t * B + row + r) * H + unit;
-        for (int line = 0; line < 64; line += 32)
-            for (int gate = 0; gate < 4; gate++)
-                _mm_prefetch((const char *)(b->gates + at * 4 - unit * 3 + gate * H + line),
-                             _MM_HINT_T0);
-        for (int line = 0; line < 64; line += 16) {
-            _mm_prefetch((const char *)(b->cells + at + line), _MM_HINT_T0);
-            if (t) _mm_prefetch((const char *)(b->cells + at - B * H + line), _MM_HINT_T0);
-        }
+        int64_t k = r * span;
+        call_for(b, t * B + row + r, unit);
+        if (t + 1 < b->T)
+            multiply(dh, rows, left + 2 * k, 4 * H, panel + k * 128, r + 1 < rows ? span : 2 * H - k);
     }
-    if (!last)
-        multiply(dh, rows, b->dgates + ((t + 1) * B + row) * 4 * H, 4 * H,
-                 b->weights + unit / 64 * 4 * H * 64, 2 * H);
 #pragma GCC unroll 4
     for (int j = 0; j < 4; j++) {
         __m512 total[4] = {_mm512_setzero_ps(), _mm512_setzero_ps(), _mm512_setzero_ps(),
@@ -128,10 +139,9 @@ static const BackwardTile backward_tiles[ROWS] = {backward_1, backward_2, backwa
                                                   backward_4, backward_5, backward_6};
 
 /* dbias: float (parts, 4, H), zero at first, to be added up. */
-void backward(const bf16 *gates, const float *cells, const bf16 *dy, const bf16 *weights,
-              bf16 *dgates, float *dcells, float *dbias, int64_t T, int64_t B, int64_t H,
-              int parts) {
-    Backward b = {gates, cells, dy, weights, dgates, dcells, T, B, H};
+void backward(const bf16 *kept, const bf16 *dy, const bf16 *weights, bf16 *dgates, float *dcells,
+              float *dbias, int64_t T, int64_t B, int64_t H, int parts) {
+    Backward b = {kept, dy, weights, dgates, dcells, T, B, H};
 #pragma omp parallel for num_threads(parts) schedule(static, 1)
     for (int part = 0; part < parts; part++) {
         int64_t begin = SHARE(B, part, parts), end = SHARE(B, part + 1, parts);

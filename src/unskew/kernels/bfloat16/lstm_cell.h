@@ -3,7 +3,9 @@
  *
  * T steps, B rows (sequences), I inputs, H units, K = I + H.
  *   xh     bf16 (T + 1, B, K): x_t beside h_{t-1}; the forward writes the h's
- *   gates  bf16 (T, B, 4, H), activated;  cells float (T, B, H)
+ *   cells  float (B, H), of the step at hand
+ *   kept   bf16 (T, B, H / 16, 6, 16), by what the backward multiplies: of 16 units together, so that
+ *          whole lines of the cache are written and read
  *   dgates bf16 (T, B, 4, H), gradients before activation
  */
 #pragma once
@@ -17,44 +19,66 @@ INLINE __m512 logistic(__m512 x) {
 }
 /* tanh x = 2 / (1 + exp(-2 x)) - 1, where near 0 every bit of the quotient counts. */
 INLINE __m512 hyperbolic(__m512 x) {
-    __m512 y = power_of_two(_mm512_mul_ps(x, _mm512_set1_ps(-2.88539008f)));
+    __m512 y = _mm512_mul_ps(x, _mm512_set1_ps(-2.88539008f));
+    /* Newton's step has no answer at infinity; in this order of operands a NaN stays one. */
+    y = power_of_two(_mm512_min_ps(_mm512_set1_ps(126.0f), y));
     __m512 below = _mm512_add_ps(y, _mm512_set1_ps(1.0f));
     __m512 guess = _mm512_rcp14_ps(below); /* one step of Newton's from 14 bits to fp32 */
     __m512 quotient = _mm512_mul_ps(guess, _mm512_fnmadd_ps(below, guess, _mm512_set1_ps(2.0f)));
     return _mm512_fmsub_ps(_mm512_set1_ps(2.0f), quotient, _mm512_set1_ps(1.0f));
 }
 
+/* By their values: s (1 - s) and 1 - h^2. */
+INLINE __m512 logistic_slope(__m512 s) { return _mm512_fnmadd_ps(s, s, s); }
+INLINE __m512 hyperbolic_slope(__m512 h) { return _mm512_fnmadd_ps(h, h, _mm512_set1_ps(1.0f)); }
+
 typedef struct {
     bf16 *xh;
     const bf16 *weights;
     const float *bias;
-    bf16 *gates; /* NULL in prediction, where `cells` holds one step only */
+    bf16 *kept; /* NULL in prediction */
     float *cells;
     int64_t T, B, I, H;
 } Forward;
 
-/* From the four gates' sums, bias included, to the next cell state and output. */
-INLINE void next_state(const Forward *f, int64_t t, int64_t row, int64_t unit, __m512 si, __m512 sf,
-                       __m512 sg, __m512 so) {
-    int64_t K = f->I + f->H, B = f->B, H = f->H, at = row * H + unit;
-    const float *before = f->cells + (t && f->gates ? (t - 1) * B * H : 0);
-    float *now = f->cells + (f->gates ? t * B * H : 0);
-    __m512 i = logistic(si), forget = logistic(sf), g = hyperbolic(sg), o = logistic(so);
-    __m512 cell = _mm512_mul_ps(i, g);
-    if (t) cell = _mm512_fmadd_ps(forget, _mm512_loadu_ps(before + at), cell);
-    _mm512_storeu_ps(now + at, cell);
-    store(f->xh + ((t + 1) * B + row) * K + f->I + unit, _mm512_mul_ps(o, hyperbolic(cell)));
-    if (!f->gates) return;
-    bf16 *kept = f->gates + (t * B + row) * 4 * H + unit;
-    store(kept, i);
-    store(kept + H, forget);
-    store(kept + 2 * H, g);
-    store(kept + 3 * H, o);
+#define KEPT 6 /* numbers of a unit and step */
+
+INLINE void keep(bf16 *to, __m512 first, __m512 second) {
+    __m512i both = (__m512i)_mm512_cvtne2ps_pbh(second, first);
+#ifdef PAST_CACHES
+    _mm512_stream_si512((void *)to, both);
+#else
+    _mm512_store_si512(to, both);
+#endif
+}
+
+/* The four gates by their sums, bias included. */
+INLINE void activate(__m512 gates[4]) {
+    gates[0] = logistic(gates[0]);
+    gates[1] = logistic(gates[1]);
+    gates[2] = hyperbolic(gates[2]);
+    gates[3] = logistic(gates[3]);
+}
+
+/* From the four gates to the next cell state and output. */
+INLINE void next_state(const Forward *s, int64_t t, int64_t row, int64_t unit,
+                       const __m512 gates[4]) {
+    int64_t K = s->I + s->H, B = s->B, H = s->H;
+    float *state = s->cells + row * H + unit;
+    __m512 before = t ? _mm512_loadu_ps(state) : _mm512_setzero_ps();
+    __m512 i = gates[0], f = gates[1], g = gates[2], o = gates[3];
+    __m512 cell = _mm512_fmadd_ps(f, before, _mm512_mul_ps(i, g)), squashed = hyperbolic(cell);
+    _mm512_storeu_ps(state, cell);
+    store(s->xh + ((t + 1) * B + row) * K + s->I + unit, _mm512_mul_ps(o, squashed));
+    if (!s->kept) return;
+    bf16 *kept = s->kept + ((t * B + row) * H + unit) * KEPT;
+    keep(kept, _mm512_mul_ps(g, logistic_slope(i)), _mm512_mul_ps(before, logistic_slope(f)));
+    keep(kept + 32, _mm512_mul_ps(i, hyperbolic_slope(g)), _mm512_mul_ps(squashed, logistic_slope(o)));
+    keep(kept + 64, _mm512_mul_ps(o, hyperbolic_slope(squashed)), f);
 }
 
 typedef struct {
-    const bf16 *gates;
-    const float *cells;
+    const bf16 *kept;
     const bf16 *dy; /* (T, B, H), gradients of the outputs */
     const bf16 *weights;
     bf16 *dgates;
@@ -62,27 +86,20 @@ typedef struct {
     int64_t T, B, H;
 } Backward;
 
-/* From an output's gradient to those of the gates, which are added to `total` as well. */
+/* From an output's gradient to those of the gates, which are added to `total` as well. To `dh`, what
+ * came from the next step, that of the loss is added. */
 INLINE void gate_gradients(const Backward *b, int64_t t, int64_t row, int64_t unit, __m512 dh,
                            __m512 total[4]) {
-    int64_t B = b->B, H = b->H, at = row * H + unit;
-    const __m512 one = _mm512_set1_ps(1.0f);
-    const bf16 *kept = b->gates + (t * B + row) * 4 * H + unit;
-    __m512 i = load(kept), f = load(kept + H), g = load(kept + 2 * H), o = load(kept + 3 * H);
-    __m512 squashed = hyperbolic(_mm512_loadu_ps(b->cells + t * B * H + at));
-    __m512 dcell =
-        _mm512_mul_ps(_mm512_mul_ps(dh, o), _mm512_fnmadd_ps(squashed, squashed, one));
-    if (t + 1 < b->T) dcell = _mm512_add_ps(dcell, _mm512_loadu_ps(b->dcells + at));
-    __m512 before = t ? _mm512_loadu_ps(b->cells + (t - 1) * B * H + at) : _mm512_setzero_ps();
-    _mm512_storeu_ps(b->dcells + at, _mm512_mul_ps(dcell, f));
-    /* The logistic's slope is s (1 - s), that of tanh 1 - g^2. */
-    __m512 d[4] = {
-        _mm512_mul_ps(_mm512_mul_ps(dcell, g), _mm512_fnmadd_ps(i, i, i)),
-        _mm512_mul_ps(_mm512_mul_ps(dcell, before), _mm512_fnmadd_ps(f, f, f)),
-        _mm512_mul_ps(_mm512_mul_ps(dcell, i), _mm512_fnmadd_ps(g, g, one)),
-        _mm512_mul_ps(_mm512_mul_ps(dh, squashed), _mm512_fnmadd_ps(o, o, o)),
-    };
-    bf16 *out = b->dgates + (t * B + row) * 4 * H + unit;
+    int64_t H = b->H, at = t * b->B + row;
+    float *dcells = b->dcells + row * H + unit;
+    const bf16 *kept = b->kept + (at * H + unit) * KEPT;
+    dh = _mm512_add_ps(dh, load(b->dy + at * H + unit));
+    __m512 dcell = _mm512_mul_ps(dh, load(kept + 64));
+    if (t + 1 < b->T) dcell = _mm512_add_ps(dcell, _mm512_loadu_ps(dcells));
+    _mm512_storeu_ps(dcells, _mm512_mul_ps(dcell, load(kept + 80)));
+    __m512 d[4] = {_mm512_mul_ps(dcell, load(kept)), _mm512_mul_ps(dcell, load(kept + 16)),
+                   _mm512_mul_ps(dcell, load(kept + 32)), _mm512_mul_ps(dh, load(kept + 48))};
+    bf16 *out = b->dgates + at * 4 * H + unit;
 #pragma GCC unroll 4
     for (int gate = 0; gate < 4; gate++) {
         store(out + gate * H, d[gate]);

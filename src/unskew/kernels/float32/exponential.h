@@ -7,12 +7,12 @@ typedef int32_t VI __attribute__((vector_size(LANES * 4)));
 typedef uint32_t Bits __attribute__((vector_size(LANES * 4)));
 
 /* `chosen` where all bits of the mask are set, `other` where none is. */
-INLINE V select(VI mask, V chosen, V other) { return (V)((mask & (VI)chosen) | (~mask & (VI)other)); }
+INLINE V where(VI mask, V chosen, V other) { return (V)((mask & (VI)chosen) | (~mask & (VI)other)); }
 
 /* 2^y to 2e-7 of it, between 2^-126 and 2^126; comparisons with a NaN are false, so it stays one. */
 INLINE V power_of_two(V y) {
-    y = select(y > splat(126.0f), splat(126.0f), y);
-    y = select(y < splat(-126.0f), splat(-126.0f), y);
+    y = where(y > splat(126.0f), splat(126.0f), y);
+    y = where(y < splat(-126.0f), splat(-126.0f), y);
     /* Adding 1.5 * 2^23 leaves no bits below the point, and the whole number in the lowest bits. */
     const V shift = splat(12582912.0f);
     V shifted = y + shift, r = y - (shifted - shift);

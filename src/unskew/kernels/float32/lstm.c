@@ -9,8 +9,9 @@
  *
  * T steps, B rows, I inputs, H units (a multiple of PANEL), K = I + H.
  *   xh     float (T + 1, B, K): x_t beside h_{t-1}; the forward writes the h's
- *   gates  float (T, B, 4, H), activated;  cells float (T, B, H)
- *   dgates float (T, B, 4, H), gradients before activation
+ *   cells  float (B, H), of the step at hand
+ *   kept   float (T, B, H / LANES, 6, LANES), by what the backward multiplies
+ *   dgates float (T, B, 4, H), gradients before activation; rows are apart(H) numbers apart
  */
 #include "exponential.h"
 #include "product.h"
@@ -22,16 +23,18 @@ INLINE V logistic(V x) { return 1.0f / (1.0f + power_of_two(-1.44269504f * x)); 
 INLINE V hyperbolic(V x) {
     V far = 2.0f / (1.0f + power_of_two(-2.88539008f * x)) - 1.0f, square = x * x;
     V near = x + x * square * (-0.33333333f + square * (0.13333333f - square * 0.053968254f));
-    return select(square < splat(0.01f), near, far);
+    return where(square < splat(0.01f), near, far);
 }
 
 typedef struct {
     float *xh;
     const float *weights, *bias;
-    float *gates; /* NULL in prediction, where `cells` holds one step only */
+    float *kept; /* NULL in prediction */
     float *cells;
     int64_t T, B, I, H;
 } Forward;
+
+#define KEPT 6 /* numbers of a unit and step */
 
 INLINE void forward_tile(const Forward *f, int64_t t, int64_t row, int64_t unit, int rows) {
     int64_t K = f->I + f->H, B = f->B, H = f->H;
@@ -51,22 +54,24 @@ INLINE void forward_tile(const Forward *f, int64_t t, int64_t row, int64_t unit,
             store(gates[2 * half + 1][r], sums[r][1]);
         }
     }
-    const float *before = f->cells + (f->gates && t ? (t - 1) * B * H : 0);
-    float *now = f->cells + (f->gates ? t * B * H : 0);
     for (int r = 0; r < rows; r++) {
-        int64_t at = (row + r) * H + unit;
+        float *state = f->cells + (row + r) * H + unit;
+        V before = t ? load(state) : (V){0};
         V i = logistic(load(gates[0][r])), forget = logistic(load(gates[1][r]));
         V g = hyperbolic(load(gates[2][r])), o = logistic(load(gates[3][r]));
-        V cell = i * g;
-        if (t) cell += forget * load(before + at);
-        store(now + at, cell);
-        store(f->xh + ((t + 1) * B + row + r) * K + f->I + unit, o * hyperbolic(cell));
-        if (!f->gates) continue;
-        float *kept = f->gates + ((t * B + row + r) * 4) * H + unit;
-        store(kept, i);
-        store(kept + H, forget);
-        store(kept + 2 * H, g);
-        store(kept + 3 * H, o);
+        V cell = i * g + forget * before, squashed = hyperbolic(cell);
+        store(state, cell);
+        store(f->xh + ((t + 1) * B + row + r) * K + f->I + unit, o * squashed);
+        if (!f->kept) continue;
+        /* The logistic's slope is s (1 - s), that of tanh 1 - g^2. */
+        V kept[KEPT] = {g * (i - i * i),
+                        before * (forget - forget * forget),
+                        i * (1.0f - g * g),
+                        squashed * (o - o * o),
+                        o * (1.0f - squashed * squashed),
+                        forget};
+        float *to = f->kept + ((t * B + row + r) * H + unit) * KEPT;
+        for (int number = 0; number < KEPT; number++) store(to + number * LANES, kept[number]);
     }
 }
 
@@ -82,12 +87,16 @@ typedef void (*ForwardTile)(const Forward *, int64_t, int64_t, int64_t);
 static const ForwardTile forward_tiles[ROWS] = {FOR_EACH_ROWS(DEFINE)};
 #undef DEFINE
 
+/* Numbers from row to row of dgates: a line more than there are. Were it a power of two, as it mostly
+ * would be, a tile's rows would all fall into one set of the first cache, which holds fewer. */
+int64_t apart(int64_t H) { return 4 * H + 16; }
+
 /* What numbers of inputs must be multiples of. */
 int64_t inputs_at_once(void) { return 1; }
 
-void forward(float *xh, const float *weights, const float *bias, float *gates, float *cells,
+void forward(float *xh, const float *weights, const float *bias, float *kept, float *cells,
              int64_t T, int64_t B, int64_t I, int64_t H, int parts) {
-    Forward f = {xh, weights, bias, gates, cells, T, B, I, H};
+    Forward f = {xh, weights, bias, kept, cells, T, B, I, H};
 #pragma omp parallel for num_threads(parts) schedule(static, 1)
     for (int part = 0; part < parts; part++) {
         int64_t begin = SHARE(B, part, parts), end = SHARE(B, part + 1, parts);
@@ -99,7 +108,7 @@ void forward(float *xh, const float *weights, const float *bias, float *gates, f
 }
 
 typedef struct {
-    const float *gates, *cells;
+    const float *kept;
     const float *dy; /* (T, B, H), gradients of the outputs */
     const float *weights;
     float *dgates;
@@ -107,29 +116,34 @@ typedef struct {
     int64_t T, B, H;
 } Backward;
 
+/* Lines of PANEL units of a row of all T x B, to be read or written. */
+INLINE void call_for(const Backward *b, int64_t row, int64_t unit) {
+    const float *kept = b->kept + (row * b->H + unit) * KEPT, *dy = b->dy + row * b->H + unit;
+    float *dgates = b->dgates + row * apart(b->H) + unit;
+    for (int line = 0; line < PANEL * KEPT; line += 16) __builtin_prefetch(kept + line);
+    for (int line = 0; line < PANEL; line += 16) {
+        __builtin_prefetch(dy + line);
+        for (int gate = 0; gate < 4; gate++) __builtin_prefetch(dgates + gate * b->H + line, 1);
+    }
+}
+
 INLINE void backward_tile(const Backward *b, float *dbias, int64_t t, int64_t row, int64_t unit,
                           int rows) {
     int64_t B = b->B, H = b->H;
-    V dh[ROWS][2];
-    EACH_ROWS for (int r = 0; r < rows; r++) {
-        const float *dy = b->dy + (t * B + row + r) * H + unit;
-        dh[r][0] = load(dy);
-        dh[r][1] = load(dy + LANES);
-    }
     int last = t + 1 == b->T;
-    /* What is needed after the product comes from far apart in memory: call for it now. */
-    EACH_ROWS for (int r = 0; r < rows; r++) {
-        int64_t at = (t * B + row + r) * H + unit;
-        for (int line = 0; line < PANEL; line += 16) {
-            for (int gate = 0; gate < 4; gate++)
-                __builtin_prefetch(b->gates + at * 4 - unit * 3 + gate * H + line);
-            __builtin_prefetch(b->cells + at + line);
-            if (t) __builtin_prefetch(b->cells + at - B * H + line);
-        }
+    int64_t span = 4 * H / rows;
+    const float *left = b->dgates + ((t + 1) * B + row) * apart(H), *panel = b->weights + unit * 4 * H;
+    V dh[ROWS][2];
+    EACH_ROWS for (int r = 0; r < rows; r++) dh[r][0] = dh[r][1] = (V){0};
+    /* What is needed after the product comes from far away in memory. It is called for on the way, a
+     * row at a time: of more lines at once the product itself would have to wait for some. */
+    for (int r = 0; r < rows; r++) {
+        int64_t k = r * span;
+        call_for(b, t * B + row + r, unit);
+        if (!last)
+            accumulate(dh, left + k, apart(H), 1, panel + k * PANEL, r + 1 < rows ? span : 4 * H - k,
+                       rows);
     }
-    if (!last)
-        accumulate(dh, b->dgates + ((t + 1) * B + row) * 4 * H, 4 * H, 1,
-                   b->weights + unit * 4 * H, 4 * H, rows);
     float slopes[ROWS][PANEL];
     EACH_ROWS for (int r = 0; r < rows; r++) {
         store(slopes[r], dh[r][0]);
@@ -138,18 +152,16 @@ INLINE void backward_tile(const Backward *b, float *dbias, int64_t t, int64_t ro
     for (int64_t column = 0; column < PANEL; column += LANES) {
         V total[4] = {{0}};
         for (int r = 0; r < rows; r++) {
-            int64_t at = (row + r) * H + unit + column;
-            const float *kept = b->gates + ((t * B + row + r) * 4) * H + unit + column;
-            V i = load(kept), f = load(kept + H), g = load(kept + 2 * H), o = load(kept + 3 * H);
-            V slope = load(slopes[r] + column), squashed = hyperbolic(load(b->cells + t * B * H + at));
-            V dcell = slope * o * (1.0f - squashed * squashed);
-            if (!last) dcell += load(b->dcells + at);
-            V before = t ? load(b->cells + (t - 1) * B * H + at) : (V){0};
-            store(b->dcells + at, dcell * f);
-            /* The logistic's slope is s (1 - s), that of tanh 1 - g^2. */
-            V d[4] = {dcell * g * (i - i * i), dcell * before * (f - f * f),
-                      dcell * i * (1.0f - g * g), slope * squashed * (o - o * o)};
-            float *out = b->dgates + ((t * B + row + r) * 4) * H + unit + column;
+            int64_t at = (t * B + row + r) * H + unit + column;
+            const float *kept = b->kept + at * KEPT;
+            float *dcells = b->dcells + (row + r) * H + unit + column;
+            V slope = load(slopes[r] + column) + load(b->dy + at);
+            V dcell = slope * load(kept + 4 * LANES);
+            if (!last) dcell += load(dcells);
+            store(dcells, dcell * load(kept + 5 * LANES));
+            V d[4] = {dcell * load(kept), dcell * load(kept + LANES), dcell * load(kept + 2 * LANES),
+                      slope * load(kept + 3 * LANES)};
+            float *out = b->dgates + (t * B + row + r) * apart(H) + unit + column;
             for (int gate = 0; gate < 4; gate++) {
                 store(out + gate * H, d[gate]);
                 total[gate] += d[gate];
@@ -175,10 +187,9 @@ static const BackwardTile backward_tiles[ROWS] = {FOR_EACH_ROWS(DEFINE)};
 #undef DEFINE
 
 /* dbias: float (parts, 4, H), zero at first, to be added up. */
-void backward(const float *gates, const float *cells, const float *dy, const float *weights,
-              float *dgates, float *dcells, float *dbias, int64_t T, int64_t B, int64_t H,
-              int parts) {
-    Backward b = {gates, cells, dy, weights, dgates, dcells, T, B, H};
+void backward(const float *kept, const float *dy, const float *weights, float *dgates, float *dcells,
+              float *dbias, int64_t T, int64_t B, int64_t H, int parts) {
+    Backward b = {kept, dy, weights, dgates, dcells, T, B, H};
 #pragma omp parallel for num_threads(parts) schedule(static, 1)
     for (int part = 0; part < parts; part++) {
         int64_t begin = SHARE(B, part, parts), end = SHARE(B, part + 1, parts);

@@ -31,13 +31,13 @@ INLINE void store_bytes(uint8_t *to, VI values) {
 
 /* Phi(z) and its density. */
 INLINE V normal(V z, V *density) {
-    V e = power_of_two(-0.72134752f * z * z), size = select(z < 0.0f, -z, z);
+    V e = power_of_two(-0.72134752f * z * z), size = where(z < 0.0f, -z, z);
     V t = 1.0f / (1.0f + 0.3275911f * 0.70710678f * size);
     V p = 1.421413741f + t * (-1.453152027f + t * 1.061405429f);
     p = 0.254829592f + t * (-0.284496736f + t * p);
     V beyond = p * t * (0.5f * e);
     *density = 0.39894228f * e;
-    return select(z < 0.0f, beyond, 1.0f - beyond);
+    return where(z < 0.0f, beyond, 1.0f - beyond);
 }
 
 INLINE V gelu(V z) {
@@ -51,7 +51,7 @@ INLINE V largest(const float *up, const float *down, int64_t C, VI *which) {
     *which = (VI){0};
     for (int i = 0; i < 3; i++) {
         VI larger = (others[i] > best) | (others[i] != others[i]);
-        best = select(larger, others[i], best);
+        best = where(larger, others[i], best);
         *which = (larger & (i + 1)) | (~larger & *which);
     }
     return best;

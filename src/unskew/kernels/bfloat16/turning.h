@@ -1,8 +1,8 @@
-/* Two matrices whose product is summed over their rows, as tiles want them: of the left one rows
- * become columns, of the right one pairs of neighbouring rows stand side by side. */
+/* Two matrices whose product is summed over their rows, as multiply-adds of pairs want them: of the
+ * left one rows become columns, of the right one pairs of neighbouring rows stand side by side. */
 #pragma once
 
-#include "tiles.h"
+#include "bf16.h"
 
 /* Pairs of rows of a matrix (rows, K), an even number of them: (K / 32, rows / 2, 32, 2). */
 static void pair_up(const bf16 *from, int64_t rows, int64_t K, bf16 *pairs) {
@@ -56,6 +56,9 @@ static void turn_about(const bf16 *from, int64_t rows, int64_t columns, int64_t 
             for (int i = 0; i < 16; i++) {
                 const bf16 *even = from + (row + 2 * i) * stride + n;
                 pairs[i] = paired(even, even + stride);
+                if (n % 32) continue; /* a line has 32 numbers: those of the next square's rows */
+                _mm_prefetch((const char *)(even + 32 * stride), _MM_HINT_T1);
+                _mm_prefetch((const char *)(even + 33 * stride), _MM_HINT_T1);
             }
             turn(pairs);
 #pragma GCC unroll 16
