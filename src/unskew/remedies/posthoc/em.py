@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import log_softmax, logsumexp
 
 from unskew.remedies.base import Adjustment, Facts, HeldOut, Remedy
 from unskew.remedies.posthoc.priors import estimated, shown, to_prior
@@ -55,13 +54,13 @@ def estimate_prior(
     q, float64 (K,), which sums to 1; and whether it has settled within MAX_ROUNDS.
     """
     seen = train_prior > 0
-    ratios = log_softmax(logits[:, seen], axis=1) - np.log(train_prior[seen])
+    ratios = logits[:, seen] - np.log(train_prior[seen])
+    # An image's own factor cancels in its posterior: with the largest ratio at 1 nothing overflows,
+    # and a round is two products with one matrix.
+    ratios = np.exp(ratios - ratios.max(axis=1, keepdims=True))
     q, settled = train_prior[seen].copy(), False
     for _ in range(MAX_ROUNDS):
-        with np.errstate(divide="ignore"):
-            joint = ratios + np.log(q)
-        posterior = np.exp(joint - logsumexp(joint, axis=1, keepdims=True))
-        before, q = q, posterior.mean(axis=0)
+        before, q = q, q * ((1 / (ratios @ q)) @ ratios) / len(ratios)
         settled = bool(np.abs(q - before).max() < TOLERANCE)
         if settled:
             break
