@@ -42,3 +42,8 @@ def test_who_divides_the_weight_decay_leaves_no_other_rule_to_act():
         check_recipe(decaying.with_(decay="weights"))
     # An auxiliary network decays by the recipe's rule.
     check_recipe(decaying.with_(decay="weights", remedy="bcl+weight_decay_by_layer"))
+
+
+def test_who_divides_the_weight_decay_wants_an_optimiser_that_has_one():
+    with pytest.raises(UserError, match="choose 'sgd'"):
+        check_recipe(DIVIDED.with_(weight_decay=1e-3, optimizer="muon"))

@@ -237,6 +237,21 @@ def test_divergence_is_growth_or_nan_and_not_noise():
         check_losses([2.3, math.nan, 2.3])
     with pytest.raises(Diverged, match="grew from 2 to 50"):
         check_losses([2.0] * 30 + [50.0] * 30)
+    check_losses([2.0] * 30 + [50.0] * 60, since=30)  # something else is minimised
+    with pytest.raises(Diverged, match="from 50 to 600 by step 90"):
+        check_losses([2.0] * 30 + [50.0] * 30 + [600.0] * 30, since=30)
+
+
+def test_an_objective_on_another_scale_is_no_divergence(splits):
+    recipe = Recipe(
+        model="lstm", remedy="influence_balanced", skew=StepSkew(classes=(0, 1), keep=0.5),
+        remedy_options={"influence_balanced": {"alpha": 1e5}}, learning_rate=1e-9, epochs=60,
+        batch_size=32, precision="float32",
+    )  # fmt: skip
+    trainer = Trainer(recipe, splits)
+    trainer.fit()
+    losses = trainer.state.history.losses
+    assert max(losses[-25:]) > 10 * losses[0]
 
 
 @dataclass(frozen=True)

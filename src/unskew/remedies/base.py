@@ -211,6 +211,9 @@ class Remedy:
     scales_lengths: it gives each class's weights a factor that is not seen in their lengths.
     divides_decay: it says where the run's weight decay λ acts, and does nothing where λ is 0.
     even: its `adjustment` is for use where the classes are equally frequent.
+    side_by_side: its `loss` and `class_weights` depend neither on the seed nor on λ or the learning
+        rate, draw nothing at random and hold under `torch.func.vmap`: many runs that differ in
+        these alone may share a step. Of a remedy without those hooks it says nothing.
     splits_loss: its `update` asks `backward` for the loss of some classes alone, which the
         `objective` hook is not told; refused beside one.
     """
@@ -227,6 +230,7 @@ class Remedy:
     scales_lengths: ClassVar[bool] = False
     divides_decay: ClassVar[bool] = False
     even: ClassVar[bool] = False
+    side_by_side: ClassVar[bool] = False
     splits_loss: ClassVar[bool] = False
 
     known: ClassVar[dict[str, type[Remedy]]] = {}

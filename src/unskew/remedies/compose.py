@@ -134,6 +134,8 @@ class Composite(Remedy):
         object.__setattr__(self, "corrects_prior", any(p.corrects_prior for p in self.parts))
         object.__setattr__(self, "divides_decay", any(p.divides_decay for p in self.parts))
         object.__setattr__(self, "gradual", any(part.gradual for part in self.parts))
+        weighing = [part for part in self.parts if part.overrides() & {"loss", "class_weights"}]
+        object.__setattr__(self, "side_by_side", all(part.side_by_side for part in weighing))
 
     def overrides(self) -> frozenset[str]:
         return frozenset().union(*(part.overrides() for part in self.parts))

@@ -24,8 +24,8 @@ def check_recipe(recipe: Recipe) -> Remedy:
     Raises
     ------
     UserError: unknown model or remedy, an option of the remedy or label smoothing that does not
-        go with it, too few epochs for its stages, or no weight decay, or a rule of its own for it,
-        with a remedy that divides it.
+        go with it, too few epochs for its stages, or no weight decay, a rule of its own for it or
+        an optimiser that does without, with a remedy that divides it.
     """
     network_class(recipe.model)
     remedy = make_remedy(recipe.remedy, recipe.remedy_options)
@@ -44,6 +44,11 @@ def check_recipe(recipe: Recipe) -> Remedy:
         raise UserError(
             f"decay = {recipe.decay!r} does not act with remedy {recipe.remedy!r}, which says "
             "itself where weight decay acts: leave it out"
+        )
+    if remedy.divides_decay and recipe.optimizer == "muon":
+        raise UserError(
+            f"remedy {recipe.remedy!r} says where weight decay acts, and optimizer = 'muon' has "
+            "none on filters: choose 'sgd'"
         )
     return remedy
 

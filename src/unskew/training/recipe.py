@@ -19,6 +19,9 @@ from unskew.training.settings import parse_file, read_file
 SEEDS = 2**32
 """Seeds are below it, as everywhere in NumPy and scikit-learn."""
 
+LONGEST = 10**6
+"""Epochs; of more there would not be room for the history."""
+
 REVISED = {"glmc": 2, "influence_balanced": 3}
 """Remedies that do something else than they did: what they were run with before is another run.
 
@@ -68,7 +71,7 @@ class Recipe(BaseModel):
     remedy_options: dict[str, Options] = {}
 
     # How
-    epochs: int = Field(5, ge=1)
+    epochs: int = Field(5, ge=1, le=LONGEST)
     max_steps: int | None = Field(None, ge=1, description="stop after so many steps, if given")
     batch_size: int = Field(100, ge=2)
     optimizer: Literal["sgd", "adamw", "muon"] = Field(
@@ -87,6 +90,7 @@ class Recipe(BaseModel):
     stem_epochs: int | None = Field(
         None,
         ge=1,
+        le=LONGEST,
         description="a whitening layer's bias trains in the first so many epochs of a stage, its "
         "rate falling linearly; as all else if not given",
     )
@@ -100,8 +104,12 @@ class Recipe(BaseModel):
         "momentum multiplies it as it does a gradient",
     )
     schedule: Literal["constant", "step", "cosine", "one_cycle", "triangle"] = "constant"
-    warmup_epochs: int = Field(0, ge=0, description="linear, from near 0, before the schedule")
-    milestones: tuple[int, ...] = Field((), description="step: after which epochs the rate drops")
+    warmup_epochs: int = Field(
+        0, ge=0, le=LONGEST, description="linear, from near 0, before the schedule"
+    )
+    milestones: tuple[Annotated[int, Field(le=LONGEST)], ...] = Field(
+        (), description="step: after which epochs the rate drops"
+    )
     drop: float = Field(0.1, gt=0, le=1, description="step: factor on the rate at a milestone")
     rise: float = Field(0.0, ge=0, lt=1, description="triangle: share of the steps that rise")
     rise_from: float = Field(0.2, ge=0, le=1, description="triangle: share of the rate at first")

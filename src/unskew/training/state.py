@@ -23,6 +23,7 @@ class Position:
     step: steps done in this epoch.
     correct, seen: images classified right and shown in this epoch so far.
     seconds: spent on this epoch's steps so far.
+    objective: steps of the whole run that were done when what is minimised last changed.
     """
 
     stage: int = 0
@@ -31,6 +32,7 @@ class Position:
     correct: int = 0
     seen: int = 0
     seconds: float = 0.0
+    objective: int = 0
 
     @property
     def rate(self) -> float:

@@ -138,7 +138,10 @@ class Trainer:
         position, epoch = self.state.position, self.begin_epoch(listen)
         number = len(self.state.history.epochs)
         if position.step == 0:
-            scale_momentum(self.state.optimizer, self._remedy.carried_over(self.facts, number))
+            carried = self._remedy.carried_over(self.facts, number)
+            scale_momentum(self.state.optimizer, carried)
+            if carried != 1 or position.epoch == 0:
+                position.objective = len(self.state.history.losses)
             drawn = stream(self.recipe.seed, "pytorch", number)
             seed_generators(int(drawn.integers(2**63)), self.device)
         while position.step < epoch.steps and not self.out_of_steps(len(self._losses)):
@@ -246,7 +249,7 @@ class Trainer:
         """
         self.state.history.losses += losses
         self.state.position.correct += right
-        check_losses(self.state.history.losses)
+        check_losses(self.state.history.losses, self.state.position.objective)
 
     def tell(self, listen: Callable[[Event], None], steps: int) -> None:
         """Announce how far the epoch is."""
@@ -286,10 +289,11 @@ class Trainer:
         history.epochs.append(record)
         next_epoch = position.epoch + 1
         # A stage that `max_steps` forbids to begin is not entered, or its optimiser would be saved.
+        begun = position.objective
         if next_epoch < self._stage.epochs or self.out_of_steps():
-            self.state.position = Position(position.stage, next_epoch)
+            self.state.position = Position(position.stage, next_epoch, objective=begun)
         else:
-            self.state.position = Position(position.stage + 1)
+            self.state.position = Position(position.stage + 1, objective=begun)
             if not self.finished:
                 self._enter_stage(fresh=True)
         listen(EpochEnded(record))

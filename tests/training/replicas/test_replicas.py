@@ -1,6 +1,7 @@
 """Runs that train together are the runs that train alone."""
 
 import copy
+from dataclasses import dataclass
 
 import pytest
 import torch
@@ -9,6 +10,8 @@ from torch import nn
 from tests.gpu import waiting_forbidden
 from unskew.data.skew import StepSkew
 from unskew.models.registry import names as models
+from unskew.remedies.base import Remedy
+from unskew.remedies.registry import make_remedy
 from unskew.remedies.registry import names as remedies
 from unskew.training.checkpoint import load_state, save_state
 from unskew.training.events import EpochBegan, EpochEnded, StepsDone
@@ -16,6 +19,7 @@ from unskew.training.predict import predict_logits
 from unskew.training.recipe import Recipe
 from unskew.training.replicas import Replicas, kinship
 from unskew.training.replicas import replicas as module
+from unskew.training.replicas.kin import IN_THE_STEP, JOINT_HOOKS
 from unskew.training.replicas.layers import Norm, UnrolledLSTM, names_in_float32
 from unskew.training.trainer import Trainer
 
@@ -293,3 +297,29 @@ def test_recurrent_weights_gradients_are_summed_over_the_steps_in_float32():
         return (found.weight_hh_l0.grad - wanted).norm() / wanted.norm()
 
     assert error(network) < 1.2 * error(plain)
+
+
+@dataclass(frozen=True)
+class Noisy(Remedy):
+    """A loss that draws, and reads the run's own seed: what many runs cannot share."""
+
+    name = "noisy_for_replicas"
+
+    def loss(self, facts, epoch):
+        noise = torch.rand(facts.num_classes, generator=torch.manual_seed(facts.seed))
+        return lambda logits, labels: torch.nn.functional.cross_entropy(
+            logits + noise, labels, reduction="none"
+        )
+
+
+def test_a_users_loss_trains_alone_unless_it_says_that_it_can_be_shared():
+    assert kinship(Recipe(remedy="noisy_for_replicas")) is None
+    assert kinship(Recipe(remedy="noisy_for_replicas+posthoc_em")) is None
+    assert kinship(Recipe(remedy="focal+class_balanced_sampling")) is not None
+
+
+def test_losses_and_class_weights_of_the_package_can_all_be_shared():
+    for name in remedies():
+        remedy = make_remedy(name, {})
+        if remedy.overrides() <= JOINT_HOOKS and remedy.overrides() & IN_THE_STEP:
+            assert remedy.side_by_side or not type(remedy).__module__.startswith("unskew."), name

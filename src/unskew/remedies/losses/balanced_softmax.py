@@ -19,6 +19,7 @@ class BalancedSoftmax(Remedy):
     """
 
     name = "balanced_softmax"
+    side_by_side = True
     corrects_prior = True
 
     def loss(self, facts: Facts, epoch: int) -> ExampleLoss:

@@ -24,6 +24,7 @@ class ClassDependentTemperatures(Remedy):
     """
 
     name = "class_dependent_temperatures"
+    side_by_side = True
     corrects_prior = True
 
     gamma: float = option(0.2, at_least=0)

@@ -29,6 +29,7 @@ class CostSensitive(Remedy):
     """
 
     name = "cost_sensitive"
+    side_by_side = True
     corrects_prior = True
 
     gamma: float = option(1.0, at_least=0)

@@ -27,6 +27,7 @@ class DeferredReweighting(Remedy):
     """
 
     name = "drw"
+    side_by_side = True
     corrects_prior = True
     gradual = True
 

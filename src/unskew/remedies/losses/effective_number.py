@@ -40,6 +40,7 @@ class EffectiveNumber(Remedy):
     """
 
     name = "effective_number"
+    side_by_side = True
     corrects_prior = True
 
     beta: float = option(0.9999, at_least=0, below=1)

@@ -28,6 +28,7 @@ class Focal(Remedy):
     """
 
     name = "focal"
+    side_by_side = True
 
     gamma: float = option(2.0, at_least=0)
 

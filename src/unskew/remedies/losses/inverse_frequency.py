@@ -21,6 +21,7 @@ class InverseFrequency(Remedy):
     """
 
     name = "inverse_frequency"
+    side_by_side = True
     corrects_prior = True
 
     def class_weights(self, facts: Facts, epoch: int) -> Tensor:

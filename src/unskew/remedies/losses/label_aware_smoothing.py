@@ -34,6 +34,7 @@ class LabelAwareSmoothing(Remedy):
     """
 
     name = "label_aware_smoothing"
+    side_by_side = True
 
     head: float = option(0.3, at_least=0, below=1)
     tail: float = option(0.0, at_least=0, below=1)

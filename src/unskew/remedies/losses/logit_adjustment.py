@@ -23,6 +23,7 @@ class LogitAdjustment(Remedy):
     """
 
     name = "logit_adjustment"
+    side_by_side = True
     corrects_prior = True
 
     tau: float = option(1.0, at_least=0)

@@ -26,6 +26,7 @@ class VectorScaling(Remedy):
     """
 
     name = "vector_scaling"
+    side_by_side = True
     corrects_prior = True
 
     gamma: float = option(0.15, at_least=0)

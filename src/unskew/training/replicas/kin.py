@@ -12,6 +12,9 @@ JOINT_HOOKS = frozenset({"check", "draw", "loss", "class_weights", "after_traini
 """What a remedy may do there: choose images, weigh losses, act after training. What reaches into
 the step or the network, or divides the run into stages, trains on its own."""
 
+IN_THE_STEP = frozenset({"loss", "class_weights"})
+"""Those of them that all runs share, so that a remedy must say that it is `side_by_side`."""
+
 
 def kinship(recipe: Recipe) -> str | None:
     """The same text for all recipes that can train together; None if this one trains alone.
@@ -21,7 +24,10 @@ def kinship(recipe: Recipe) -> str | None:
     UserError: the remedy is unknown or its parts cannot go together.
     """
     remedy = make_remedy(recipe.remedy, recipe.remedy_options)
-    reaches_in = remedy.overrides() - JOINT_HOOKS or remedy.views
+    hooks = remedy.overrides()
+    reaches_in = (
+        hooks - JOINT_HOOKS or remedy.views or (hooks & IN_THE_STEP and not remedy.side_by_side)
+    )
     own_step = (
         recipe.optimizer != "sgd"
         or recipe.decoupled_decay
