@@ -245,3 +245,11 @@ def test_what_is_no_prior_is_refused(prior):
     found = evaluate(np.eye(2), [0, 1], [1, 2])
     with pytest.raises(ValueError, match="a prior must be 2 finite shares, none below 0"):
         found.accuracy_under(prior)
+
+
+def test_logits_of_a_network_are_taken_as_they_come():
+    logits = torch.tensor([[2.0, 0.0], [0.5, 1.0]], requires_grad=True)
+    given = {"class_names": ("a", "b"), "train_counts": [9, 1]}
+    wanted = evaluate_logits(logits.detach().numpy(), [0, 1], **given)
+    assert evaluate_logits(logits, [0, 1], **given) == wanted
+    assert evaluate_logits(logits.bfloat16(), torch.tensor([0, 1]), **given) == wanted

@@ -354,3 +354,8 @@ def test_the_subset_follows_its_own_seed_and_not_that_of_training(splits):
 
     assert shown() == shown(seed=1)
     assert all(a != b for a, b in zip(shown(), shown(subset_seed=1), strict=True))
+
+
+def test_a_device_is_given_by_name_or_as_pytorch_has_it(splits):
+    trainer = Trainer(Recipe(max_steps=1, batch_size=32), splits, torch.device("cpu"))
+    assert trainer.device == "cpu"

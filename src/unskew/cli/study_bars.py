@@ -55,7 +55,8 @@ class StudyBars:
         if not self._drawn:
             if time.monotonic() - self._last > QUIET_EVERY:
                 self._last = time.monotonic()
-                line = f"{progress.done} of {progress.total} runs done, {note}"
+                done = f"{progress.done} of {progress.total} runs done"
+                line = ", ".join(filter(None, (done, note)))
                 self._console.print(line, highlight=False)
             return
         if self._whole is None:

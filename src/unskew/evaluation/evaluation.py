@@ -148,6 +148,8 @@ def evaluate_logits(
     >>> round(figures.accuracy, 3), figures.balanced_accuracy, figures.minority_accuracy
     (0.667, 0.75, 0.5)
     """
+    if hasattr(logits, "detach"):  # a tensor of PyTorch's, which nothing here needs
+        logits = logits.detach().cpu().double().numpy()
     scores = np.asarray(logits, dtype=np.float64)
     truth, counts = _whole(labels, "labels"), _whole(train_counts, "train_counts")
     _check(scores, truth, counts, class_names)

@@ -60,7 +60,8 @@ class Trainer:
         no such device.
     """
 
-    def __init__(self, recipe: Recipe, splits: Splits, device: str = "cpu") -> None:
+    def __init__(self, recipe: Recipe, splits: Splits, device: str | torch.device = "cpu") -> None:
+        device = str(device)
         check_device(device)
         self.recipe = recipe
         self.device = device
