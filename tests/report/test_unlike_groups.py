@@ -14,6 +14,8 @@ from unskew.report.sections.conclusions import verdicts
 from unskew.report.sections.interactions import interaction_sentence
 from unskew.report.sections.published import claim_sentences
 from unskew.report.sections.rankings import ranking_blocks
+from unskew.report.sections.spreads import spread_sentence
+from unskew.report.spreads import spread_all
 from unskew.study.spec import Study
 
 TEXT = """
@@ -48,6 +50,10 @@ blocks = [{ arms = "low-*" }, { arms = "high-*" }]
 [[rankings]]
 metric = "METRIC"
 blocks = [{ arms = "*-none", label = "plain ones" }, { arms = "*-focal", label = "focal ones" }]
+[[spreads]]
+arms = ["low-none", "high-none"]
+metric = "METRIC"
+source = "the skew"
 [published]
 source = "someone"
 [[published.claims]]
@@ -107,6 +113,9 @@ def test_unlike_groups_are_neither_compared_nor_ranked_and_it_is_said(tmp_path, 
     ) in [block.text for block in ranking_blocks(found, "ranks", mixed)]  # fmt: skip
     (claim,) = claim_sentences(found, study.published, [])
     assert words("published.unlike", metric=name) in claim
+    (spread,) = spread_all(found.results)
+    assert spread.found is None
+    assert spread_sentence(found, spread) == words("spread.unlike", metric=name, source="the skew")
 
 
 def test_captions_say_that_groups_are_not_the_same_in_all_arms(tmp_path):

@@ -85,6 +85,9 @@ def test_a_folder_of_another_study_or_of_anything_else_is_left_alone(
     before = (finished / "study.toml").read_bytes()
     with pytest.raises(UserError, match="holds the study 'tiny' with other settings"):
         execute_study(tiny.override(recipe={"epochs": 3}), data, finished)
+    each = tiny.override(seeds=2).model_copy(update={"subset_per_seed": True})
+    with pytest.raises(UserError, match=r"with other subsets \(subset_per_seed differs\)"):
+        check_folder(finished, each)
     assert (finished / "study.toml").read_bytes() == before
     (tmp_path / "study.toml.123.part").write_text("of one that was killed while it wrote")
     check_folder(tmp_path, tiny)

@@ -40,7 +40,7 @@ def runs_of(out):
     return study, plan(study, study.seeds, "5eed")
 
 
-def rewrite(out, arm, seed, change):
+def rewrite(out, arm, seed, change, counts=(100,) * 10):
     """Change the logits of an arm's run, and its evaluation with them; returns its folder."""
     (run,) = (r for r in runs_of(out)[1] if arm in r.arms and r.recipe.seed == seed)
     folder = out / "runs" / run.recipe.run_id
@@ -48,7 +48,7 @@ def rewrite(out, arm, seed, change):
     tensors |= change(tensors)
     save_file(tensors, folder / LOGITS)
     found = evaluate_logits(
-        tensors["logits"], tensors["labels"], class_names=NAMES, train_counts=[100] * 10
+        tensors["logits"], tensors["labels"], class_names=NAMES, train_counts=counts
     )
     (folder / "evaluation.json").write_text(found.to_json(), encoding="utf-8")
     return folder
@@ -94,7 +94,7 @@ def test_means_that_differ_in_their_last_bit_are_a_tie(out, monkeypatch):
 
     class Half:
         def __init__(self, folder, half):
-            self.balanced_accuracy = by_folder[folder]
+            self.balanced_accuracy, self.train_counts = by_folder[folder], [100] * 10
 
     monkeypatch.setattr("unskew.study.shortlist.evaluate_half", Half)
     assert list(shortlist_of(out).ranking) == ["focal", "drw", "mixup"]
@@ -135,3 +135,15 @@ def test_a_second_stage_may_rank_by_the_area_under_the_curve(tmp_path):
     out = write_study(tmp_path / "out", Study.from_toml(text, "short.toml"))
     assert load_shortlists(out)["best"].metric == "mean_auroc"
     assert json.loads((out / "shortlists.json").read_text("utf-8"))["best"]["ranking"]
+
+
+def test_means_over_other_classes_are_not_ranked(out):
+    for seed in range(2):
+        for arm, rare in (("drw", 9), ("focal", 8)):
+            counts = [10 if k == rare else 100 for k in range(10)]
+            rewrite(out, arm, seed, lambda found: {}, counts)
+    with pytest.raises(
+        UserError, match=r"ranks by minority_accuracy, which in '\w+' is a mean over"
+    ):
+        shortlist_of(out, metric="minority_accuracy", baseline="drw", among=["focal"], best=1)
+    assert shortlist_of(out, baseline="drw", among=["focal"], best=1).arms

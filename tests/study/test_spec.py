@@ -127,7 +127,9 @@ def test_a_run_for_a_choice_holds_images_out(tiny):
         ('baseline = "wd0"', 'baseline = "full"',
          "'decay' chooses among wd0, wd1e-3: its baseline 'full' has to be one of them"),
         ('arms = ["wd*"]', 'arms = ["wd*", "full"]',
-         "chooses a weight_decay, in which its arms 'wd0' and 'full' do not differ"),
+         "its arms 'wd0' and 'full' would hold out other images"),
+        ('field = "weight_decay"', 'field = "momentum"',
+         "chooses a momentum, in which its arms 'wd0' and 'wd1e-3' do not differ"),
         ("seeds = 2", "seeds = " + "9" * 5000, "not valid TOML"),
         ("seeds = 2", "seeds = " + "[" * 5000, "not valid TOML"),
         ("seeds = 2", "seeds = 1000000000", "3 arms of 1,000,000,000 seeds are 3,000,000,000 runs"),
@@ -251,7 +253,8 @@ def test_a_family_without_a_grid_s_value_is_none():
 
 def test_a_name_may_have_brackets_and_a_slip_in_any_list_is_named():
     text = TEXT.replace('arms = ["wd*"]', 'arms = ["wd*", "[all]"]').replace(
-        'name = "full"', 'name = "[all]"\nrecipe.weight_decay = 0.1').replace(
+        'name = "full"', 'name = "[all]"\nrecipe.weight_decay = 0.1\nrecipe.skew = { '
+        'profile = "step", classes = [0, 1, 2], keep = 0.2 }').replace(
         '"full"', '"[all]"')  # fmt: skip
     (choice,) = Study.from_toml(text, "t").expanded_selections()
     assert choice.arms == ["wd0", "wd1e-3", "[all]"]

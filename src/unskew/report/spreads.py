@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unskew.evaluation.spread import Spread, spread
-from unskew.report.compared import finished, lost
+from unskew.report.compared import finished, lost, of_unlike_classes
 from unskew.study import parts
 from unskew.study.results import StudyResults
 
@@ -24,6 +24,7 @@ class Spreading:
     figures: float (arms, seeds).
     found: None where fewer than two seeds are shared.
     undefined: whether all arms have finished on two seeds that have no such figure.
+    unlike: whether the figure is a mean over classes that are not the same in all arms.
     diverged: seeds on which a run of one of the arms has; they are in no figure.
     """
 
@@ -32,6 +33,7 @@ class Spreading:
     figures: NDArray[np.float64]
     found: Spread | None
     undefined: bool = False
+    unlike: bool = False
     diverged: tuple[int, ...] = ()
 
 
@@ -44,7 +46,9 @@ def _spread(results: StudyResults, part: parts.Spread) -> Spreading:
     by_arm = [results.arms[name].metric(part.metric) for name in part.arms]
     seeds = sorted(set.intersection(*(set(values) for values in by_arm)))
     figures = np.array([[values[seed] for seed in seeds] for values in by_arm], dtype=np.float64)
-    found = spread(figures) if len(seeds) > 1 else None
-    over = finished(*(results.arms[name] for name in part.arms))
-    undefined = found is None and len(over) > 1
-    return Spreading(part, tuple(seeds), figures, found, undefined, lost(results, *part.arms))
+    arms = [results.arms[name] for name in part.arms]
+    unlike = of_unlike_classes(part.metric, *arms)
+    found = spread(figures) if len(seeds) > 1 and not unlike else None
+    undefined = found is None and len(finished(*arms)) > 1
+    gone = lost(results, *part.arms)
+    return Spreading(part, tuple(seeds), figures, found, undefined, unlike, gone)

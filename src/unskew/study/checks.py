@@ -102,12 +102,23 @@ def _check_selections(study: Outline, arms: dict[str, Arm]) -> None:
                 f"baseline {selection.baseline!r} has to be one of them"
             )
         for one, other in combinations(selection.arms, 2):
+            if _shown(arms[one].recipe) != _shown(arms[other].recipe):
+                raise UserError(
+                    f"selection {selection.name!r}: its arms {one!r} and {other!r} would hold out "
+                    "other images, and what is chosen by them could not be compared: give both the "
+                    "same skew and subset_seed, or leave one out"
+                )
             values = [getattr(arms[name].recipe, selection.field) for name in (one, other)]
             if values[0] == values[1]:
                 raise UserError(
                     f"selection {selection.name!r} chooses a {selection.field}, in which its arms "
                     f"{one!r} and {other!r} do not differ: leave one out"
                 )
+
+
+def _shown(recipe: Recipe) -> tuple[object, int]:
+    """What says which training images there are to hold some of out."""
+    return recipe.skew, recipe.subset_seed
 
 
 def _check_confirmations(study: Outline, arms: dict[str, Arm]) -> None:

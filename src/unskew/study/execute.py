@@ -94,6 +94,8 @@ def execute_study(
     )  # fmt: skip
     failures = train(runs, write=lambda: store.write_tables(runs, splits.name))
     stages = study.expanded_confirmations()
+    if not stages:
+        store.drop_second_stage()
     if failures or not stages:
         return failures
     shortlists, failures = _make_shortlists(stages, runs, out)

@@ -15,6 +15,7 @@ from safetensors.numpy import load_file
 from unskew.data.split import stratified_split
 from unskew.errors import UserError
 from unskew.evaluation.evaluation import Evaluation, evaluate_logits
+from unskew.evaluation.groups import classes_of
 from unskew.evaluation.significance import DECIMALS
 from unskew.study.parts import Confirmation
 from unskew.study.plan import PlannedRun
@@ -87,6 +88,7 @@ def make_shortlist(stage: Confirmation, runs: list[PlannedRun], out: Path) -> Sh
     scores: dict[str, list[float]] = {name: [] for name in wanted}
     answers: dict[str, list[bytes]] = {name: [] for name in wanted}
     left_out: set[str] = set()
+    groups: dict[tuple[bool, ...] | None, str] = {}
     seeds = sorted({run.recipe.seed for run in runs})
     for run in runs:
         if run.for_choice or not wanted.keys() & set(run.arms):
@@ -99,6 +101,15 @@ def make_shortlist(stage: Confirmation, runs: list[PlannedRun], out: Path) -> Sh
             left_out |= wanted.keys() & set(run.arms)
             continue
         figures, predicted = evaluate_half(folder, "screening"), _predictions(folder)
+        ranked_here = sorted(scored & set(run.arms))
+        if ranked_here:
+            groups.setdefault(classes_of(stage.metric, figures.train_counts), ranked_here[0])
+        if len(groups) > 1:
+            one, other = groups.values()
+            raise UserError(
+                f"second stage {stage.name!r} ranks by {stage.metric}, which in {one!r} is a mean "
+                f"over other classes than in {other!r}: rank by another figure"
+            )
         for name in wanted.keys() & set(run.arms):
             answers[name].append(predicted)
             score = getattr(figures, stage.metric)

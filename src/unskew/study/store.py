@@ -13,7 +13,7 @@ from unskew.errors import UserError
 from unskew.evaluation.evaluation import Evaluation
 from unskew.study.describe import DATA, DataFacts
 from unskew.study.plan import PlannedRun
-from unskew.study.shortlist import evaluate_half
+from unskew.study.shortlist import SHORTLISTS, evaluate_half
 from unskew.study.spec import STUDY, Study
 from unskew.training.files import PART, RUN_AGAIN, read_json, reading, write_whole, writing
 from unskew.training.history import History
@@ -77,6 +77,17 @@ class Store:
             chosen = [run for run in runs if run.for_choice == for_choice]
             if chosen:
                 self._write_table(name, chosen, data_name, load_evaluation)
+            else:
+                self._drop(name)
+
+    def drop_second_stage(self) -> None:
+        """Remove the table and the choices of a second stage that the study has no longer."""
+        self._drop(TABLES[2], SHORTLISTS)
+
+    def _drop(self, *names: str) -> None:
+        with writing(FOLDER, self.out):
+            for name in names:
+                (self.out / name).unlink(missing_ok=True)
 
     def write_second_stage(self, runs: list[PlannedRun], data_name: str) -> None:
         """Write second-stage.csv, whose figures are on the half kept for confirmation."""
@@ -192,6 +203,8 @@ def _refuse_another(out: Path, there: Study, wanted: Study) -> None:
     differing = [name for name in now if name in before and before[name] != now[name]]
     if there.name != wanted.name:
         what = f"{there.name!r}"
+    elif there.subset_per_seed != wanted.subset_per_seed and max(there.seeds, wanted.seeds) > 1:
+        what = f"{there.name!r} with other subsets (subset_per_seed differs)"
     elif differing:
         what = f"{there.name!r} with other settings (its arm {differing[0]!r} differs)"
     else:

@@ -66,6 +66,8 @@ def spread_sentence(context: Context, found: Spreading) -> str:
 
 
 def _why_none(found: Spreading) -> str:
+    if found.unlike:
+        return "spread.unlike"
     if found.undefined:
         return "spread.undefined"
     return "spread.diverged" if found.diverged else "spread.pending"
