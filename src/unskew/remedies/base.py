@@ -337,6 +337,9 @@ class Remedy:
         )
 
 
+IN_THE_STEP = frozenset({"loss", "class_weights"})
+"""Hooks that runs which train together share, so that a remedy must say it is `side_by_side`."""
+
 HOOKS: Sequence[str] = (
     "stages", "prepare", "auxiliary", "parameter_groups", "draw", "loss", "class_weights",
     "transform", "objective", "carried_over", "update", "after_step", "after_training",

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from unskew.errors import UserError
 from unskew.remedies.base import (
+    IN_THE_STEP,
     Adjustment,
     Backward,
     Batch,
@@ -134,7 +135,7 @@ class Composite(Remedy):
         object.__setattr__(self, "corrects_prior", any(p.corrects_prior for p in self.parts))
         object.__setattr__(self, "divides_decay", any(p.divides_decay for p in self.parts))
         object.__setattr__(self, "gradual", any(part.gradual for part in self.parts))
-        weighing = [part for part in self.parts if part.overrides() & {"loss", "class_weights"}]
+        weighing = [part for part in self.parts if part.overrides() & IN_THE_STEP]
         object.__setattr__(self, "side_by_side", all(part.side_by_side for part in weighing))
 
     def overrides(self) -> frozenset[str]:

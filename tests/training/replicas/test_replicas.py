@@ -10,7 +10,7 @@ from torch import nn
 from tests.gpu import waiting_forbidden
 from unskew.data.skew import StepSkew
 from unskew.models.registry import names as models
-from unskew.remedies.base import Remedy
+from unskew.remedies.base import IN_THE_STEP, Remedy
 from unskew.remedies.registry import make_remedy
 from unskew.remedies.registry import names as remedies
 from unskew.training.checkpoint import load_state, save_state
@@ -19,7 +19,7 @@ from unskew.training.predict import predict_logits
 from unskew.training.recipe import Recipe
 from unskew.training.replicas import Replicas, kinship
 from unskew.training.replicas import replicas as module
-from unskew.training.replicas.kin import IN_THE_STEP, JOINT_HOOKS
+from unskew.training.replicas.kin import JOINT_HOOKS
 from unskew.training.replicas.layers import Norm, UnrolledLSTM, names_in_float32
 from unskew.training.trainer import Trainer
 

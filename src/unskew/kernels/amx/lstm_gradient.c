@@ -9,21 +9,11 @@
  */
 #include <string.h>
 
-#include "../bfloat16/turning.h"
-#include "tiles.h"
-
 #define STRIP 512 /* gates */
 #define SPAN 256  /* rows that a product runs over */
 
-typedef struct {
-    bf16 *turned, *pairs, *rest;
-} Room;
-
-/* What lies in a thread's room: both matrices as tiles want them, and the rows that do not fill one. */
-static Room laid_out(char *room, int64_t K) {
-    bf16 *turned = (bf16 *)room, *pairs = turned + STRIP * odd_lines(SPAN);
-    return (Room){turned, pairs, pairs + SPAN * K};
-}
+#include "../bfloat16/lstm_gradient.h"
+#include "tiles.h"
 
 typedef struct {
     float *input, *hidden;

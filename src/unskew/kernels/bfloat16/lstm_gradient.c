@@ -10,21 +10,12 @@
  */
 #include <string.h>
 
-#include "turning.h"
-
 #define ROWS 6    /* of a tile: 6 x 4 sums leave 8 of 32 registers for what is multiplied */
 #define STRIP 96  /* gates, a multiple of ROWS and of 32 */
 #define SPAN 3200 /* rows that a product runs over at most: sums are written once for most batches */
 #define AHEAD 8   /* pairs: panels come from the second cache */
 
-/* What lies in a thread's room: both matrices as they are multiplied, and the rows that fill no square. */
-typedef struct {
-    bf16 *turned, *pairs, *rest;
-} Room;
-static Room laid_out(char *room, int64_t K) {
-    bf16 *turned = (bf16 *)room, *pairs = turned + STRIP * odd_lines(SPAN);
-    return (Room){turned, pairs, pairs + SPAN * K};
-}
+#include "lstm_gradient.h"
 
 /* A matrix of sums of `columns` columns; `added` where there is something in it that counts. */
 typedef struct {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from unskew.remedies.base import IN_THE_STEP
 from unskew.remedies.registry import make_remedy
 from unskew.training.recipe import Recipe
 
@@ -11,9 +12,6 @@ OWN = ("seed", "weight_decay", "learning_rate")
 JOINT_HOOKS = frozenset({"check", "draw", "loss", "class_weights", "after_training", "adjustment"})
 """What a remedy may do there: choose images, weigh losses, act after training. What reaches into
 the step or the network, or divides the run into stages, trains on its own."""
-
-IN_THE_STEP = frozenset({"loss", "class_weights"})
-"""Those of them that all runs share, so that a remedy must say that it is `side_by_side`."""
 
 
 def kinship(recipe: Recipe) -> str | None:
