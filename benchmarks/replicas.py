@@ -40,7 +40,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--model", default="cnn", choices=["cnn", "lstm"])
+    parser.add_argument("--model", default="cnn", choices=["cnn", "lstm", "resnet32"])
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--replicas", type=int, nargs="+", default=[1, 4, 10, 40])
     parser.add_argument("--precision", default="auto", choices=["auto", "float32", "bfloat16"])

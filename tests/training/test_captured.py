@@ -45,7 +45,9 @@ def streams(monkeypatch):
     monkeypatch.setattr(cuda, "Stream", lambda which: f"stream of {which}")
     monkeypatch.setattr(cuda, "current_stream", lambda which: f"stream before on {which}")
     monkeypatch.setattr(cuda, "set_stream", log.append)
-    return log
+    captured._stream.cache_clear()
+    yield log
+    captured._stream.cache_clear()  # or a test on a GPU would be given one of these
 
 
 @pytest.fixture

@@ -70,12 +70,11 @@ def run_with_progress(
 
     Raises
     ------
-    UserError: another process is at this run, or as `execute_one`.
+    UserError: another process is at this run, or as `execute`.
     """
     from filelock import Timeout
 
-    from unskew.training.replicas.execute import Job, execute_one
-    from unskew.training.run import FINISHED, held, load_evaluation
+    from unskew.training.run import FINISHED, execute, held, load_evaluation
 
     with progress_bars() as bars:
         task = bars.add_task(recipe.model, total=None, note="")
@@ -96,7 +95,7 @@ def run_with_progress(
 
         try:
             with held(folder):
-                outcome = execute_one(Job(recipe, folder, show), splits, device=device)
+                outcome = execute(recipe, splits, folder, listen=show, device=device)
         except Timeout:
             raise UserError(
                 f"another process trains this run in {folder}: wait for it, or name another --out"

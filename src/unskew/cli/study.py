@@ -49,7 +49,7 @@ def study(
     ] = None,
     workers: Annotated[
         int | None,
-        typer.Option(help="Processes; as many as cores if none, or one for a GPU.", min=1),
+        typer.Option(help="Processes; as many as cores if none, or two for a GPU.", min=1),
     ] = None,
     replicas: Annotated[
         int | None,

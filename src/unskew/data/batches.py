@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from unskew.data.as_tensor import as_tensor
 from unskew.data.augment import PADDING, flip, pad_and_crop
 from unskew.data.imageset import ImageSet
 from unskew.data.readahead import Readahead
@@ -74,7 +74,7 @@ class Batches:
         self.device = torch.device(device)
         self._readahead: Readahead | None
         if self.device.type == "cpu":
-            self._pixels = _as_tensor(view.images.images)
+            self._pixels = as_tensor(view.images.images)
             self._positions = torch.from_numpy(view.positions).long()
             self._readahead = Readahead(view.images.images)
         else:
@@ -147,10 +147,3 @@ def _check_shapes(rows: Tensor, flips: Tensor | None, shifts: Tensor | None) -> 
 def _of_channels(values: NDArray[np.floating]) -> Tensor:
     """float32 (3,), contiguous: kernels read memory as what it ought to hold."""
     return torch.from_numpy(np.broadcast_to(values, 3).astype(np.float32))
-
-
-def _as_tensor(pixels: NDArray[np.uint8]) -> Tensor:
-    with warnings.catch_warnings():
-        # Read-only maps are what a cache should hand out; nothing here writes to them.
-        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
-        return torch.from_numpy(pixels)

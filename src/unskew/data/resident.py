@@ -9,6 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from unskew.data.as_tensor import as_tensor
+
 _held: dict[tuple[int, str], Tensor] = {}
 
 
@@ -21,6 +23,6 @@ def resident(images: NDArray[np.uint8], device: torch.device) -> Tensor:
     """
     key = id(images), str(device)
     if key not in _held:
-        _held[key] = torch.from_numpy(np.ascontiguousarray(images)).to(device)
+        _held[key] = as_tensor(np.ascontiguousarray(images)).to(device)
         weakref.finalize(images, _held.pop, key, None)
     return _held[key]

@@ -23,11 +23,18 @@ class Constant:
 
     def like(self, other: Tensor) -> Tensor:
         """On the device of `other` and of its dtype."""
-        place = other.device, other.dtype
+        return self._copy(other, other.dtype)
+
+    def beside(self, other: Tensor) -> Tensor:
+        """On the device of `other`, of the dtype that it has."""
+        return self._copy(other, self._tensor.dtype)
+
+    def _copy(self, other: Tensor, dtype: torch.dtype) -> Tensor:
+        place = other.device, dtype
         if place not in self._copies:
             # It outlives this call: made in inference mode, no later step could learn from it.
             with torch.inference_mode(False):
-                self._copies[place] = moved(self._tensor, other, other.dtype)
+                self._copies[place] = moved(self._tensor, other, dtype)
         return self._copies[place]
 
 

@@ -23,7 +23,7 @@ A loss of one's own takes ten lines; `option` gives a field the range that it ma
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Protocol
 
@@ -32,6 +32,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from unskew.data.transfer import Constant
 from unskew.remedies.options import check_options
 
 ExampleLoss = Callable[[Tensor, Tensor], Tensor]
@@ -69,6 +70,9 @@ class Facts:
     batch_size: int
     seed: int
     num_features: int = 0
+    _constants: dict[Hashable, Constant] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     @property
     def num_classes(self) -> int:
@@ -78,6 +82,18 @@ class Facts:
     def prior(self) -> NDArray[np.float64]:
         """Share of each class among the training images, float64 (K,); sums to 1."""
         return self.counts / self.counts.sum()
+
+    def constant(self, key: Hashable, make: Callable[[], Tensor]) -> Constant:
+        """A small tensor that follows from these facts and that a remedy needs in every step.
+
+        Parameters
+        ----------
+        key: what it is and of which remedy.
+        make: makes it, on the CPU; called once.
+        """
+        if key not in self._constants:
+            self._constants[key] = Constant(make())
+        return self._constants[key]
 
 
 @dataclass(frozen=True)
@@ -213,7 +229,9 @@ class Remedy:
     even: its `adjustment` is for use where the classes are equally frequent.
     side_by_side: its `loss` and `class_weights` depend neither on the seed nor on λ or the learning
         rate, draw nothing at random and hold under `torch.func.vmap`: many runs that differ in
-        these alone may share a step. Of a remedy without those hooks it says nothing.
+        these alone may share a step. And that whatever it does in the step does the same to its
+        tensors in each step of an epoch, so that the step may be recorded (see `replayable`). Of a
+        remedy without such hooks it says nothing.
     splits_loss: its `update` asks `backward` for the loss of some classes alone, which the
         `objective` hook is not told; refused beside one.
     """
@@ -336,9 +354,31 @@ class Remedy:
             hook for hook in HOOKS if getattr(type(self), hook) is not getattr(Remedy, hook)
         )
 
+    # -- for the trainer ------------------------------------------------------------------
 
-IN_THE_STEP = frozenset({"loss", "class_weights"})
+    def replayable(self) -> bool:
+        """Whether a GPU may record a step once an epoch and then replay it without Python.
+
+        A recording knows tensors only: what the step counts in Python, draws with NumPy or asks of
+        a tensor's value is fixed in it for ever. The package's own remedies do none of this; one
+        written elsewhere that has a say in the step (`RECORDED`) has to rule it out by
+        `side_by_side = True`, said where the hook is written or below.
+        """
+        for kind in type(self).__mro__:
+            if kind.__module__.split(".")[0] == __name__.split(".")[0]:
+                break  # what follows is the package's own, or hidden by it
+            if "side_by_side" in vars(kind):
+                return self.side_by_side
+            if RECORDED & vars(kind).keys():
+                return False
+        return True
+
+
+IN_THE_STEP = frozenset({"prepare", "loss", "class_weights"})
 """Hooks that runs which train together share, so that a remedy must say it is `side_by_side`."""
+
+RECORDED = frozenset({"prepare", "auxiliary", "loss", "objective", "update", "after_step"})
+"""Hooks that act in a step, or bring modules that do, and so are part of what a GPU records."""
 
 HOOKS: Sequence[str] = (
     "stages", "prepare", "auxiliary", "parameter_groups", "draw", "loss", "class_weights",

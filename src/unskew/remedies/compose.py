@@ -141,6 +141,9 @@ class Composite(Remedy):
     def overrides(self) -> frozenset[str]:
         return frozenset().union(*(part.overrides() for part in self.parts))
 
+    def replayable(self) -> bool:
+        return all(part.replayable() for part in self.parts)
+
     def _owner(self, hook: str) -> Remedy:
         """The part that fills a hook; if none does, one that does nothing."""
         return next((part for part in self.parts if hook in part.overrides()), Remedy())
@@ -179,8 +182,7 @@ class Composite(Remedy):
         return self._owner("class_weights").class_weights(facts, epoch)
 
     def transform(self, batch: Batch, facts: Facts, rng: np.random.Generator) -> Batch:
-        # Mixing comes last: who changes an image by what is known of it must find it whole.
-        for part in sorted(self.parts, key=lambda part: part.mixes):
+        for part in transforming(self):
             batch = part.transform(batch, facts, rng)
         return batch
 
@@ -231,6 +233,16 @@ class Composite(Remedy):
         return whole
 
 
+def transforming(remedy: Remedy) -> list[Remedy]:
+    """The parts of a remedy that transform a batch, in the order in which they do.
+
+    Mixing comes last: who changes an image by what is known of it must find it whole.
+    """
+    parts = remedy.parts if isinstance(remedy, Composite) else (remedy,)
+    acting = [part for part in parts if "transform" in part.overrides()]
+    return sorted(acting, key=lambda part: part.mixes)
+
+
 LASTING = frozenset({"loss", "class_weights", "after_step", "parameter_groups"})
 """Hooks by which a remedy goes on acting where another one's stage begins."""
 
@@ -246,6 +258,9 @@ class _Lasting(Remedy):
 
     def overrides(self) -> frozenset[str]:
         return self.part.overrides() & LASTING
+
+    def replayable(self) -> bool:
+        return self.part.replayable()
 
     def loss(self, facts: Facts, epoch: int) -> ExampleLoss | None:
         return self.part.loss(facts, epoch)

@@ -31,6 +31,8 @@ ATTEMPTS = 2
 """Times a run is tried whose worker dies (killed for memory, say) before it counts as failed."""
 REPLICAS = 64
 """Runs at once on a GPU. More of them fill it no better, and take memory."""
+GPU_WORKERS = 2
+"""Processes that share a GPU: while one opens, evaluates or writes runs, the other's train."""
 TICK = 0.5
 """Seconds between looks when nothing happens, so that time left is kept current."""
 
@@ -64,7 +66,7 @@ def execute_study(
     study: with all overrides applied.
     splits: the opened data; workers open the same from the cache.
     out: the study's folder.
-    workers: processes of one thread each; None: one a core, or one for a GPU.
+    workers: processes of one thread each; None: one a core, or `GPU_WORKERS` for a GPU.
     replicas: runs that a worker trains at once where they can be; None: 1 on a CPU, where the
         package's own kernels are faster, and `REPLICAS` on a GPU.
     listen: told of progress, at least twice a second.
@@ -89,7 +91,7 @@ def execute_study(
     train = partial(
         _train_all, store=store,
         data=Data(study.data, strict, image_size, splits.fingerprint),
-        workers=workers or (cores() if device == "cpu" else 1),
+        workers=workers or (cores() if device == "cpu" else GPU_WORKERS),
         replicas=replicas or (1 if device == "cpu" else REPLICAS), device=device, listen=listen,
     )  # fmt: skip
     failures = train(runs, write=lambda: store.write_tables(runs, splits.name))

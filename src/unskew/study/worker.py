@@ -112,8 +112,8 @@ def _do(tasks: list[Task], splits: Any, connection: Connection, device: str) -> 
     from filelock import Timeout
 
     from unskew.training.recipe import make_recipe
-    from unskew.training.replicas.execute import Job, execute_one, execute_together
-    from unskew.training.run import held
+    from unskew.training.replicas.execute import Job, execute_together
+    from unskew.training.run import execute, held
 
     overs: list[Over] = []
     with ExitStack() as locks:
@@ -140,7 +140,9 @@ def _do(tasks: list[Task], splits: Any, connection: Connection, device: str) -> 
         def alone(job: Job) -> Over:
             twin = twins[job.recipe.run_id]
             try:
-                done = execute_one(job, splits, device=device, twin=twin)
+                done = execute(
+                    job.recipe, splits, job.folder, listen=job.listen, device=device, twin=twin
+                )
             except UserError as error:
                 return Over(job.recipe.run_id, "failed", str(error))
             return Over(done.run_id, done.outcome, done.message)

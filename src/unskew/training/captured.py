@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -57,8 +58,7 @@ class Captured:
         graph = torch.cuda.CUDAGraph()
         before = torch.cuda.current_stream(self._device)
         try:
-            # Named, because the recording would else be of the current device, not of this one.
-            stream = torch.cuda.Stream(self._device)
+            stream = _stream(self._device)
             with torch.cuda.device(self._device), torch.cuda.graph(graph, stream=stream):
                 outputs = self._function(*kept)
         except RuntimeError as error:
@@ -66,3 +66,12 @@ class Captured:
             self.reason = f"not recorded: {str(error).splitlines()[0]}"
             return
         self._graph, self._inputs, self._outputs = graph, kept, outputs
+
+
+@cache
+def _stream(device: torch.device) -> torch.cuda.Stream:
+    """Where all recordings of a device are made; PyTorch's own is of the current device.
+
+    One for all of them, because cuBLAS keeps a workspace for every stream that it has been on.
+    """
+    return torch.cuda.Stream(device)

@@ -34,6 +34,8 @@ class Epoch:
     augmentations: one for every view of the drawn images, then for every view of their partners.
     criterion: the weighted and mixed loss of a batch.
     steps: batches; a last batch of one image is left out, BatchNorm cannot take it.
+    copies: bool (n,) as in `Draw`, on the device, or None.
+    pytorch_seed: where PyTorch's own generators begin the epoch, for remedies that draw from them.
     """
 
     def __init__(
@@ -41,13 +43,14 @@ class Epoch:
     ) -> None:
         self._recipe, self._remedy, self._facts, self._batches = recipe, remedy, facts, batches
         self._number = number
+        self.pytorch_seed = int(stream(recipe.seed, "pytorch", number).integers(2**63))
         device = batches.device
         rng = stream(recipe.seed, "order", number)
         draw = remedy.draw(facts, number, rng) or Draw(
             rng.permutation(len(facts.labels)).astype(np.int64)
         )
         self.indices = torch.from_numpy(draw.indices).to(device)
-        self._copies = None if draw.copies is None else torch.from_numpy(draw.copies).to(device)
+        self.copies = None if draw.copies is None else torch.from_numpy(draw.copies).to(device)
         self._partners = (
             None if draw.partners is None else torch.from_numpy(draw.partners).to(device)
         )
@@ -82,14 +85,17 @@ class Epoch:
             batch = self._augmented(self.indices, cut, self.augmentations[:half])
             partners = self._augmented(self._partners, cut, self.augmentations[half:])
             batch = batch.with_(partners=partners)
-        if self._copies is not None:
-            batch = batch.with_(copies=self._copies[cut])
+        if self.copies is not None:
+            batch = batch.with_(copies=self.copies[cut])
         coming = slice(cut.start + AHEAD * size, cut.stop + AHEAD * size)
         self._batches.ahead(self.indices[coming])
         if self._partners is not None:
             self._batches.ahead(self._partners[coming])
-        rng = stream(self._recipe.seed, f"transform {self._number}", step)
-        return self._remedy.transform(batch, self._facts, rng)
+        return self._remedy.transform(batch, self._facts, self.generator(step))
+
+    def generator(self, step: int) -> np.random.Generator:
+        """What the remedy's `transform` draws from in a step."""
+        return stream(self._recipe.seed, f"transform {self._number}", step)
 
     def _augmented(
         self, indices: Tensor, cut: slice, augmentations: list[EpochAugmentation]

@@ -62,7 +62,9 @@ def make_optimizer(
     check_optimizer(recipe, network)
     groups = parameter_groups(recipe, network, auxiliary, remedy, weight_decay)
     if recipe.optimizer == "adamw":
-        return torch.optim.AdamW(groups, lr=recipe.learning_rate, fused=True)
+        # `capturable` lets a GPU record its steps; a fused one computes the same either way.
+        on_gpu = any(p.is_cuda for p in network.parameters())
+        return torch.optim.AdamW(groups, lr=recipe.learning_rate, fused=True, capturable=on_gpu)
     if recipe.optimizer == "muon":
         return Muon(
             groups, lr=recipe.learning_rate, momentum=recipe.momentum, nesterov=recipe.nesterov

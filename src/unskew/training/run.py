@@ -58,7 +58,7 @@ class RunOutcome:
     threads: of the process that trained it; results are bit-identical for the same number.
     mean, std: of the training images' channels in units of 0..255; prediction must use them.
     kernels: "fused" where the package's own kernels were used, and how, else "plain" and why; or
-        with how many others it was trained.
+        with how many others it was trained. On a GPU also how the last steps were computed.
     trained_by: run id of the twin whose training this run has taken over; empty if it trained.
     """
 

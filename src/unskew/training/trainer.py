@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -14,7 +15,6 @@ from unskew.data.normalise import channel_statistics
 from unskew.data.randomness import stream
 from unskew.models.registry import build
 from unskew.remedies.base import Batch, Remedy, Stage
-from unskew.remedies.criterion import Criterion
 from unskew.training.checkpoint import State
 from unskew.training.device import check_device
 from unskew.training.divergence import check_losses
@@ -27,6 +27,7 @@ from unskew.training.optimisation import group_rates, make_optimizer, scale_mome
 from unskew.training.precision import autocast, exact_convolutions, resolve
 from unskew.training.predict import predict_logits
 from unskew.training.recipe import Recipe
+from unskew.training.replayed import RECORDED_ON, Replayed, Step
 from unskew.training.seeding import gpus, seed_generators, seeded
 from unskew.training.shown import select
 from unskew.training.stages import enter_stage, hold_frozen, rest_stem
@@ -52,7 +53,8 @@ class Trainer:
     facts: what remedies may know of the run.
     shown: which images are trained on and which the run is judged by.
     mean, std: of the training images' channels, float32 (3,), in units of 0..255.
-    kernels: "fused" and how, or "plain" and why.
+    kernels: "fused" and how, or "plain" and why; on a GPU also how the latest epoch's steps were
+        computed: as a "graph", or "plain" and why.
 
     Raises
     ------
@@ -87,7 +89,7 @@ class Trainer:
         network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         if auxiliary is not None:
             auxiliary.to(device)
-        self.kernels = use_kernels(network, device, self.dtype, recipe.kernels)
+        self.kernels = self._kernels = use_kernels(network, device, self.dtype, recipe.kernels)
         self.stages = self.remedy.stages(recipe.epochs)
         optimizer = make_optimizer(recipe, network, auxiliary, self.remedy, recipe.weight_decay)
         self.state = TrainingState(network, auxiliary, optimizer)
@@ -145,26 +147,44 @@ class Trainer:
                 position.objective = len(self.state.history.losses)
             drawn = stream(self.recipe.seed, "pytorch", number)
             seed_generators(int(drawn.integers(2**63)), self.device)
+        step = self._step_of(epoch, number)
         while position.step < epoch.steps and not self.out_of_steps(len(self._losses)):
             batch = epoch.batch(position.step)
             self._set_rates(epoch.steps)
-            loss, right = self._step(batch, epoch.criterion, number)
+            loss, right = step(batch)
             self._losses.append(loss)
             self._right += right
             position.step += 1
             position.seen += len(batch.labels)
             if position.step % REPORT_EVERY == 0 or position.step == epoch.steps:
+                self._note_engine(step)
                 self._settle()
                 mark = self._clock(mark)
                 self.tell(listen, epoch.steps)
             yield position.step
+        self._note_engine(step)
+        del step  # and with it the recording's memory, before prediction asks for some
         self._settle()
         self._clock(mark)
         self.end_epoch(predict_logits(self.state.network, self.judged_batches, self.dtype), listen)
 
-    def _step(self, batch: Batch, criterion: Criterion, epoch: int) -> tuple[Tensor, Tensor]:
+    def _step_of(self, epoch: Epoch, number: int) -> Step:
+        """A step of this epoch: on a GPU recorded once and replayed, if the remedies allow it.
+
+        A recording is of one epoch, since what follows from the epoch is fixed in it: the loss,
+        class weights, stage, frozen parameters.
+        """
+        step = partial(self._step, epoch=epoch, number=number)
+        device = torch.device(self.device)
+        # What stage 1 has put into the network goes on acting in the stages after it.
+        replayable = self.remedy.replayable() and self._remedy.replayable()
+        if replayable and device.type in RECORDED_ON:
+            return Replayed(step, self.state.optimizer, device)
+        return step
+
+    def _step(self, batch: Batch, epoch: Epoch, number: int) -> tuple[Tensor, Tensor]:
         """One optimiser step; (loss, images classified right), both on the device."""
-        state = self.state
+        state, criterion = self.state, epoch.criterion
         right: Tensor | None = None
 
         def backward(classes: Tensor | None = None) -> Tensor:
@@ -172,7 +192,7 @@ class Trainer:
             state.optimizer.zero_grad(set_to_none=True)
             with autocast(self.dtype, self.device):
                 special = self._remedy.objective(
-                    state.network, state.auxiliary, batch, criterion, self.facts, epoch
+                    state.network, state.auxiliary, batch, criterion, self.facts, number
                 )
                 logits = state.network(batch.images) if special is None else special[1]
             loss = criterion(logits, batch, classes) if special is None else special[0]
@@ -182,11 +202,18 @@ class Trainer:
             return loss.detach()
 
         loss = self._remedy.update(backward, state.optimizer, state.network, self.facts)
-        self._remedy.after_step(state.network, self.facts, epoch)
+        self._remedy.after_step(state.network, self.facts, number)
         assert right is not None
         return loss, right
 
     # -- bookkeeping --------------------------------------------------------------------------
+
+    def _note_engine(self, step: Step) -> None:
+        """Note how a GPU computes the steps."""
+        if torch.device(self.device).type in RECORDED_ON:
+            plain = "plain: the remedy does not say that its step may be recorded"
+            engine = step.engine if isinstance(step, Replayed) else plain
+            self.kernels = f"{self._kernels}, step: {engine}"
 
     def _set_rates(self, steps: int) -> None:
         groups = self.state.optimizer.param_groups

@@ -6,31 +6,9 @@ from unskew.errors import UserError
 from unskew.training.events import RunEnded
 from unskew.training.recipe import Recipe
 from unskew.training.replicas import execute as module
-from unskew.training.replicas.execute import Job, execute_one, execute_together
+from unskew.training.replicas.execute import Job, execute_together
 
 RECIPE = Recipe(epochs=1, batch_size=64, precision="float32")
-
-
-@pytest.mark.parametrize(
-    ("device", "change", "twin", "recorded"),
-    [
-        ("cpu", {}, False, False),
-        ("cuda", {}, False, True),
-        ("cuda:1", {"remedy": "balanced_softmax"}, False, True),
-        ("cuda", {"remedy": "sam"}, False, False),
-        ("cuda", {"optimizer": "muon"}, False, False),
-        ("cuda", {}, True, False),
-    ],
-)
-def test_a_step_is_recorded_on_a_gpu_where_it_is_left_as_it_is(
-    monkeypatch, splits, tmp_path, device, change, twin, recorded
-):
-    seen = []
-    monkeypatch.setattr(module, "execute_together", lambda *a, **o: seen.append("graph") or [0])
-    monkeypatch.setattr(module, "execute", lambda *a, **o: seen.append(o["twin"]))
-    job = Job(RECIPE.with_(**change), tmp_path / "run")
-    execute_one(job, splits, device=device, twin=tmp_path if twin else None)
-    assert seen == ["graph" if recorded else tmp_path if twin else None]
 
 
 def test_a_full_disk_is_told_in_a_sentence(monkeypatch, splits, tmp_path):

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from unskew.data.transfer import moved
+from unskew.data.transfer import Constant
 from unskew.remedies.base import Batch, ExampleLoss, Facts, Remedy
 from unskew.remedies.contrastive.colour import jitter
 from unskew.remedies.counts import at_least_one
@@ -59,12 +59,10 @@ class BalancedContrastive(Remedy):
 
     def loss(self, facts: Facts, epoch: int) -> ExampleLoss:
         counts = at_least_one(facts)
-        log_prior = torch.from_numpy(np.log(counts / counts.sum())).float()
+        log_prior = Constant(torch.from_numpy(np.log(counts / counts.sum())).float())
 
         def compensated(logits: Tensor, labels: Tensor) -> Tensor:
-            return F.cross_entropy(
-                logits + moved(log_prior, logits, logits.dtype), labels, reduction="none"
-            )
+            return F.cross_entropy(logits + log_prior.like(logits), labels, reduction="none")
 
         return compensated
 

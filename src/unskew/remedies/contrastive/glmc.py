@@ -10,7 +10,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from unskew.data.transfer import moved
 from unskew.errors import UserError
 from unskew.remedies.base import Batch, Draw, ExampleLoss, Facts, Remedy
 from unskew.remedies.counts import at_least_one, check_weights, weights_of_mean_one
@@ -120,7 +119,7 @@ class GLMC(Remedy):
         features = torch.cat([network.features(images) for images in mixtures])  # type: ignore[operator]
         plain = auxiliary["classifier"](features)
         logits = network.classifier(features)  # type: ignore[operator]
-        weights = moved(self._label_weights(facts), logits)
+        weights = facts.constant(self, lambda: self._label_weights(facts)).beside(logits)
         balanced = criterion(plain[:count], batch) + criterion(plain[count:], batch)
         rebalanced = _weighted(logits[:count], batch, weights) + _weighted(
             logits[count:], batch, weights

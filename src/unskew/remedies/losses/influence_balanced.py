@@ -9,7 +9,6 @@ from typing import Any, cast
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from unskew.data.transfer import moved
 from unskew.remedies.base import Batch, ExampleLoss, Facts, Remedy
 from unskew.remedies.counts import at_least_one, begun, weights_of_mean_one
 from unskew.remedies.options import option
@@ -74,9 +73,9 @@ class InfluenceBalanced(Remedy):
         """The loss, scalar, of logits (B, K), features (B, D) and targets (B, K), rows of sum 1."""
         logits, features = _at_least_single(logits), _at_least_single(features)
         targets = targets.to(logits)
-        class_weights = moved(
-            weights_of_mean_one(1 / at_least_one(facts), facts), logits, logits.dtype
-        )
+        class_weights = facts.constant(
+            self, lambda: weights_of_mean_one(1 / at_least_one(facts), facts)
+        ).like(logits)
         cross_entropy = -(targets * F.log_softmax(logits, dim=1)).sum(dim=1)
         miss = (F.softmax(logits, dim=1) - targets).abs().sum(dim=1)
         influence = miss * features.abs().sum(dim=1)

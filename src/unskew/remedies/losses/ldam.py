@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from unskew.data.transfer import moved
+from unskew.data.transfer import Constant
 from unskew.remedies.base import ExampleLoss, Facts, Remedy
 from unskew.remedies.classifiers import NormalisedClassifier
 from unskew.remedies.counts import at_least_one
@@ -33,6 +33,7 @@ class LDAM(Remedy):
 
     name = "ldam"
     cosines = True
+    side_by_side = True
 
     max_m: float = option(0.5, at_least=0)
     s: float = option(30.0, above=0)
@@ -46,12 +47,10 @@ class LDAM(Remedy):
         return torch.from_numpy(margins * (self.max_m / margins.max()))
 
     def loss(self, facts: Facts, epoch: int) -> ExampleLoss:
-        margins = self.s * self.margins(facts)
+        margins = Constant(self.s * self.margins(facts))
 
         def loss(logits: Tensor, labels: Tensor) -> Tensor:
             own = F.one_hot(labels, logits.shape[1]).to(logits)
-            return F.cross_entropy(
-                logits - own * moved(margins, logits, logits.dtype), labels, reduction="none"
-            )
+            return F.cross_entropy(logits - own * margins.like(logits), labels, reduction="none")
 
         return loss

@@ -62,7 +62,7 @@ class SoftmaxEqualisation(Remedy):
     ) -> tuple[Tensor, Tensor]:
         logits = network(batch.images)
         assert batch.noise is not None
-        spared = batch.noise & moved(self.rare(facts), logits)
+        spared = batch.noise & facts.constant(self, lambda: self.rare(facts)).beside(logits)
         spared = spared.scatter(1, batch.labels[:, None], False)
         if batch.other_labels is not None:
             spared = spared.scatter(1, batch.other_labels[:, None], False)

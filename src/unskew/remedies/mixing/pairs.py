@@ -8,17 +8,28 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from unskew.data.transfer import moved
 from unskew.remedies.base import Batch
 
 
-def partners(batch: Batch, rng: np.random.Generator) -> Tensor:
-    """A random permutation of the batch, int64 (B,), on its device."""
-    return moved(torch.from_numpy(rng.permutation(len(batch.labels))), batch.labels)
+def partners(count: int, rng: np.random.Generator) -> Tensor:
+    """A random permutation of a batch: how many rows on each image's partner is, int64 (B,)."""
+    return torch.from_numpy(rng.permutation(count) - np.arange(count))
 
 
-def blend(first: Tensor, second: Tensor, lam: float) -> Tensor:
-    """λ·first + (1 - λ)·second (Zhang et al. 2018), in `first`'s memory format."""
+def rows_of(away: Tensor) -> Tensor:
+    """The rows, int64 (B,), that `partners` speaks of."""
+    return torch.arange(len(away), device=away.device) + away
+
+
+def blend(first: Tensor, second: Tensor, lam: float | Tensor) -> Tensor:
+    """λ·first + (1 - λ)·second (Zhang et al. 2018), in `first`'s memory format.
+
+    Parameters
+    ----------
+    lam: of all images (B, C, H, W), or of each, float (B,).
+    """
+    if isinstance(lam, Tensor):
+        lam = lam[:, None, None, None]
     return torch.lerp(second, first, lam)
 
 
@@ -46,6 +57,25 @@ def box(
     columns = slice(max(column - wide // 2, 0), min(column + wide // 2, width))
     area = (rows.stop - rows.start) * (columns.stop - columns.start)
     return rows, columns, 1 - area / (height * width)
+
+
+def box_numbers(count: int, rows: slice, columns: slice) -> Tensor:
+    """The rectangle for each of `count` images: top, bottom, left and right, int64 (B, 4)."""
+    return torch.tensor([[rows.start, rows.stop, columns.start, columns.stop]]).repeat(count, 1)
+
+
+def paste_boxes(first: Tensor, second: Tensor, boxes: Tensor) -> Tensor:
+    """`first`, float (B, C, H, W), with `second`'s pixels in each image's own rectangle.
+
+    Parameters
+    ----------
+    boxes: as `box_numbers` gives them, on the images' device.
+    """
+    top, bottom, left, right = boxes[:, :, None].unbind(1)
+    rows = torch.arange(first.shape[2], device=boxes.device)
+    columns = torch.arange(first.shape[3], device=boxes.device)
+    tall, wide = (top <= rows) & (rows < bottom), (left <= columns) & (columns < right)
+    return torch.where((tall[:, :, None] & wide[:, None])[:, None], second, first)
 
 
 def paste(first: Tensor, second: Tensor, rows: slice, columns: slice) -> Tensor:

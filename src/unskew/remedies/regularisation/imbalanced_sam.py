@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from unskew.data.transfer import moved
 from unskew.errors import UserError
 from unskew.remedies.base import Backward, Facts, Remedy
 from unskew.remedies.options import option
@@ -55,7 +54,8 @@ class ImbalancedSAM(Remedy):
     def update(
         self, backward: Backward, optimizer: torch.optim.Optimizer, network: nn.Module, facts: Facts
     ) -> Tensor:
-        tail = moved(self._tail(facts), next(network.parameters()))
+        weights = next(network.parameters())
+        tail = facts.constant(self, lambda: self._tail(facts)).beside(weights)
         loss = backward(~tail)
         head = {p: p.grad.clone() for p in optimised(optimizer) if p.grad is not None}
         with statistics_held(network):

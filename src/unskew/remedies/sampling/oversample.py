@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from unskew.data.augment import PADDING, flip, pad_and_crop, rotate_and_noise
 from unskew.remedies.base import Batch, Draw, Facts, Remedy
+from unskew.remedies.drawn import DrawnTransform, Numbers
 
 
 def repeat_to_largest(facts: Facts, rng: np.random.Generator) -> Draw:
@@ -45,7 +48,7 @@ class Oversample(Remedy):
 
 
 @dataclass(frozen=True)
-class OversampleAugmented(Remedy):
+class OversampleAugmented(DrawnTransform):
     """Minority images repeated until all classes are equally large, the copies flipped, cropped,
     rotated and noised; every image's first showing in an epoch is left alone.
 
@@ -57,6 +60,7 @@ class OversampleAugmented(Remedy):
 
     name = "oversample_augmented"
     corrects_prior = True
+    draws = 4
 
     degrees: float = 15.0
     noise: float = 0.1
@@ -64,23 +68,59 @@ class OversampleAugmented(Remedy):
     def draw(self, facts: Facts, epoch: int, rng: np.random.Generator) -> Draw:
         return repeat_to_largest(facts, rng)
 
-    def transform(self, batch: Batch, facts: Facts, rng: np.random.Generator) -> Batch:
+    def numbers(
+        self, shape: Sequence[int], device: torch.device, rng: np.random.Generator
+    ) -> Numbers:
+        """Flips, bool (B,), shifts, int64 (B, 2), degrees, float32 (B,), and the noise, float32
+        (B, 3, H, W), which is on the device.
+
+        Drawn for the whole batch, so that what one image gets does not depend on its neighbours.
+        """
+        count = shape[0]
+        flips = torch.from_numpy(rng.random(count) < 0.5)
+        crops = torch.from_numpy(rng.integers(0, 2 * PADDING + 1, (count, 2)))
+        degrees = torch.from_numpy(rng.uniform(-1, 1, count).astype(np.float32)) * self.degrees
+        return flips, crops, degrees, _normal(shape, device, rng)
+
+    def change(self, batch: Batch, facts: Facts, *numbers: Tensor) -> Batch:
         if batch.copies is None:
             return batch
-        # Drawn for the whole batch, so that what one image gets does not depend on its
-        # neighbours, and applied to the copies alone.
-        count, device = len(batch.labels), batch.images.device
-        flips = torch.from_numpy(rng.random(count) < 0.5).to(device)
-        crops = torch.from_numpy(rng.integers(0, 2 * PADDING + 1, (count, 2))).to(device)
-        degrees = torch.from_numpy(rng.uniform(-1, 1, count).astype(np.float32)) * self.degrees
-        noise = torch.from_numpy(rng.standard_normal(batch.images.shape, dtype=np.float32))
-        which = batch.copies.nonzero().squeeze(1)
+        # Elsewhere than on a CPU to ask how many are copies is to wait for the device.
+        on_cpu = batch.images.device.type == "cpu"
+        changed = self._copies_changed if on_cpu else self._changed_where_copies
+        return batch.with_(images=changed(batch.images, batch.copies, *numbers))
+
+    def _copies_changed(self, images: Tensor, copies: Tensor, *numbers: Tensor) -> Tensor:
+        """The batch's images, the work done for the copies alone."""
+        which = copies.nonzero().squeeze(1)
         if not len(which):
-            return batch
-        images = pad_and_crop(flip(batch.images[which], flips[which]), crops[which])
-        images = rotate_and_noise(
-            images, degrees.to(device)[which], noise.to(device)[which], self.noise
+            return images
+        changed = images.clone(memory_format=torch.channels_last)
+        turned = self._changed(images[which], *(tensor[which] for tensor in numbers))
+        changed[which] = turned.to(changed.dtype)
+        return changed
+
+    def _changed_where_copies(self, images: Tensor, copies: Tensor, *numbers: Tensor) -> Tensor:
+        """The same, the work done for all."""
+        turned = self._changed(images, *numbers).to(images.dtype)
+        return torch.where(copies[:, None, None, None], turned, images)
+
+    def _changed(
+        self, images: Tensor, flips: Tensor, crops: Tensor, degrees: Tensor, noise: Tensor
+    ) -> Tensor:
+        return rotate_and_noise(
+            pad_and_crop(flip(images, flips), crops), degrees, noise, self.noise
         )
-        changed = batch.images.clone(memory_format=torch.channels_last)
-        changed[which] = images.to(changed.dtype)
-        return batch.with_(images=changed)
+
+
+def _normal(shape: Sequence[int], device: torch.device, rng: np.random.Generator) -> Tensor:
+    """Standard normal numbers, float32, on the device.
+
+    Drawn where they are needed, since for a GPU the host would take longer over them than the GPU
+    takes over a step: there they are other numbers than on a CPU.
+    """
+    if device.type == "cpu":
+        return torch.from_numpy(rng.standard_normal(tuple(shape), dtype=np.float32))
+    generator = torch.Generator(device).manual_seed(int(rng.integers(2**63)))
+    noise = torch.empty(tuple(shape), device=device, memory_format=torch.channels_last)
+    return noise.normal_(generator=generator)

@@ -13,7 +13,6 @@ from unskew.training.device import fitting_on
 from unskew.training.events import Event, RunEnded
 from unskew.training.files import writing
 from unskew.training.recipe import Recipe
-from unskew.training.replicas.kin import kinship
 from unskew.training.replicas.replicas import Replicas
 from unskew.training.run import (
     DIVERGED,
@@ -21,7 +20,6 @@ from unskew.training.run import (
     OpenRun,
     RunOutcome,
     check_same,
-    execute,
     load_outcome,
     open_run,
 )
@@ -34,27 +32,6 @@ class Job:
     recipe: Recipe
     folder: Path
     listen: Callable[[Event], None] = lambda event: None
-
-
-def execute_one(
-    job: Job, splits: Splits, *, device: str = "cpu", twin: Path | None = None
-) -> RunOutcome:
-    """One recipe from start to finish, in the way that is fastest on the device.
-
-    On a GPU a step is recorded as a graph, one run alone being a group of one, where its remedy
-    and its optimiser leave the step as it is; on a CPU the package's own kernels are faster.
-
-    Parameters
-    ----------
-    twin: see `run.execute`.
-
-    Raises
-    ------
-    UserError: the recipe does not fit the data, or the folder cannot be written.
-    """
-    if device != "cpu" and twin is None and kinship(job.recipe) is not None:
-        return execute_together([job], splits, device=device)[0]
-    return execute(job.recipe, splits, job.folder, listen=job.listen, device=device, twin=twin)
 
 
 def execute_together(

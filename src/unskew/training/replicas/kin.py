@@ -9,9 +9,14 @@ from unskew.training.recipe import Recipe
 OWN = ("seed", "weight_decay", "learning_rate")
 """Fields in which runs that train together may differ."""
 
-JOINT_HOOKS = frozenset({"check", "draw", "loss", "class_weights", "after_training", "adjustment"})
-"""What a remedy may do there: choose images, weigh losses, act after training. What reaches into
-the step or the network, or divides the run into stages, trains on its own."""
+JOINT_HOOKS = frozenset(
+    {
+        "check", "prepare", "draw", "transform", "loss", "class_weights", "after_training",
+        "adjustment",
+    }
+)  # fmt: skip
+"""What a remedy may do there: replace the classifier, choose and change images, weigh losses, act
+after training. What reaches into the step, or divides the run into stages, trains on its own."""
 
 
 def kinship(recipe: Recipe) -> str | None:

@@ -10,8 +10,6 @@ from torch import Tensor
 from torch.func import functional_call, vmap
 
 from unskew.data.batches import Batches
-from unskew.data.policy import EpochAugmentation
-from unskew.data.side_by_side import side_by_side
 from unskew.data.transfer import moved
 from unskew.remedies.base import Batch
 from unskew.training.captured import Captured
@@ -21,6 +19,7 @@ from unskew.training.epoch import Epoch
 from unskew.training.events import Event
 from unskew.training.predict import AT_ONCE
 from unskew.training.replicas.descent import descend
+from unskew.training.replicas.examples import Examples, examples_of
 from unskew.training.replicas.kin import kinship
 from unskew.training.replicas.layers import names_in_float32, vmappable
 from unskew.training.replicas.stack import Stack
@@ -29,7 +28,7 @@ from unskew.training.trainer import REPORT_EVERY, Trainer
 Listener = Callable[[Event], None]
 Tensors = dict[str, Tensor]
 
-IMAGES_AT_ONCE = 4000
+IMAGES_AT_ONCE = {"cpu": 4000, "cuda": 32_000}
 """Of all replicas together at prediction; changes speed and memory, not results. What a network
 that `reads_batch` looks at together is for its results, hence as it is alone."""
 
@@ -128,21 +127,20 @@ class Replicas:
         ]
         of_all = next(epoch for epoch in drawn if epoch is not None)
         epochs = [epoch or of_all for epoch in drawn]
-        steps, shown = of_all.steps, len(of_all.indices)
+        leader, steps, shown = self._alive()[0], of_all.steps, len(of_all.indices)
         if any(len(epoch.indices) != shown for epoch in epochs):
             raise ValueError("runs that train together show as many images an epoch")
-        plain_step = self._step_of(epochs, of_all)
+        examples = examples_of(leader, epochs)
+        plain_step = self._step_of(examples, of_all)
         step_of_all = Captured(plain_step, self._device)
-        leader = self._alive()[0]
-        step = leader.state.position.step
-        count, batch_size = len(self.trainers), self._recipe.batch_size
+        step, shapes = leader.state.position.step, list[torch.Size]()
         while step < steps and not leader.out_of_steps(len(self._losses)):
-            begin = step * batch_size
-            size = min(batch_size, shown - begin)
-            positions = torch.arange(size * count, device=self._device) + begin * count
-            taken = (positions, self._rates(steps))
-            whole = size == batch_size  # a shorter last batch does not fit the recorded shapes
-            loss, right = step_of_all(*taken) if whole else plain_step(*taken)
+            size, inputs = examples.inputs(step)
+            taken = (self._rates(steps), *inputs)
+            shapes = shapes or [tensor.shape for tensor in taken]
+            # A shorter last batch does not fit what is recorded.
+            fits = shapes == [tensor.shape for tensor in taken]
+            loss, right = step_of_all(*taken) if fits else plain_step(*taken)
             self._losses.append(loss.clone())
             self._right += right
             step += 1
@@ -168,33 +166,25 @@ class Replicas:
     def _note_engine(self, step: Captured) -> None:
         self.engine = f"plain: {step.reason}" if step.reason else "graph"
 
-    def _step_of(
-        self, epochs: Sequence[Epoch], of_all: Epoch
-    ) -> Callable[[Tensor, Tensor], tuple[Tensor, ...]]:
-        """A step of all runs: (positions in their joint epoch, rates) to (losses, right).
+    def _step_of(self, examples: Examples, of_all: Epoch) -> Callable[..., tuple[Tensor, ...]]:
+        """A step of all runs: (rates, the examples' inputs) to (losses, right).
 
         Parameters
         ----------
-        epochs: of each run; `of_all`: of one that goes on, for what they have in common.
+        of_all: the epoch of a run that goes on, for what the runs' epochs have in common.
         """
-        count, batch_size = len(self.trainers), self._recipe.batch_size
-        batches = self.trainers[0].train_batches
-        indices = side_by_side([epoch.indices for epoch in epochs], batch_size)
-        augmentation = EpochAugmentation.side_by_side(
-            [epoch.augmentations[0] for epoch in epochs], batch_size
-        )
         # The loss knows of the run what the runs have in common.
         criterion = of_all.criterion
 
-        def loss_of_one(logits: Tensor, labels: Tensor) -> Tensor:
-            return criterion(logits, Batch(logits, labels, labels))
+        def loss_of_one(logits: Tensor, labels: Tensor, *mixed: Tensor) -> Tensor:
+            other_labels, share = mixed or (None, None)
+            batch = Batch(logits, labels, labels, other_labels=other_labels, share=share)
+            return criterion(logits, batch)
 
-        def step(positions: Tensor, rates: Tensor) -> tuple[Tensor, ...]:
-            chosen = indices[positions]
-            images = augmentation(batches, chosen, positions).unflatten(0, (count, -1))
-            labels = batches.labels[chosen].unflatten(0, (count, -1))
+        def step(rates: Tensor, *inputs: Tensor) -> tuple[Tensor, ...]:
+            images, labels, *mixed = examples(*inputs)
             logits = self._forward(images, training=True).float()
-            loss = vmap(loss_of_one)(logits, labels)
+            loss = vmap(loss_of_one)(logits, labels, *mixed)
             self._descend(loss, rates)
             right = (logits.detach().argmax(dim=2) == labels).sum(dim=1)
             return loss.detach(), right
@@ -285,7 +275,8 @@ class Replicas:
         """Logits of all images by each run's network, float32 (R, N, K)."""
         indices = torch.arange(len(batches), device=self._device)
         reads_batch = self.trainers[0].state.network.reads_batch
-        size = AT_ONCE if reads_batch else max(IMAGES_AT_ONCE // len(self.trainers), 1)
+        at_once = IMAGES_AT_ONCE[self._device.type]
+        size = AT_ONCE if reads_batch else max(at_once // len(self.trainers), 1)
         parts = [
             self._forward(batches.images(part), training=False) for part in indices.split(size)
         ]

@@ -1,0 +1,27 @@
+"""Without a GPU, Triton runs its kernels as NumPy code, and what they compute is tested so."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+pytest.importorskip("triton")
+
+
+def test_kernels_as_numpy_code():
+    """In a process of its own: Triton asks once, when its kernels are defined."""
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "tests/kernels/gpu/test_triton.py",
+    ]
+    done = subprocess.run(
+        command, capture_output=True, text=True, env=os.environ | {"TRITON_INTERPRET": "1"}
+    )
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert " passed" in done.stdout or "%]" in done.stdout
