@@ -45,33 +45,50 @@ def close(found, expected, dtype):
         torch.testing.assert_close(a.float(), b.float(), rtol=loose, atol=float(loose * scale))
 
 
+def settings_of(runs, channels, seed=2):
+    """Weights and biases as a stack has them, apart in memory, and running statistics."""
+    weight, bias = random(runs, 2, channels, seed=seed).unbind(1)
+    return weight, bias, random(runs, channels, seed=9), random(runs, channels, seed=10).abs()
+
+
 @pytest.mark.parametrize("dtype", FORMATS)
 @pytest.mark.parametrize("shape", [(1, 2, 1), (3, 70, 5), (2, 300, 32), (2, 33, 200)], ids=str)
 def test_batch_norm(both_ways, shape, dtype):
     runs, _, channels = shape
     values = random(*shape, dtype=dtype, spread=2, centre=10)
     gradient = random(*shape, dtype=dtype, seed=1)
-    mean, scale, bias, shift, slope = (
-        random(runs, channels, seed=seed, centre=10 * (seed == 2)) for seed in range(2, 7)
-    )
-    close(*both_ways(batch_norm.moments, values), torch.float32)
+
+    def statistics():
+        settings = settings_of(runs, channels)
+        found = batch_norm.statistics(values, *settings, 0.1, 1e-5)
+        return *found, *settings[2:]
+
+    close(*both_ways(statistics), torch.float32)
+    of = batch_norm.Statistics(*statistics()[:4])
+    assert all(tensor.is_contiguous() for tensor in of)
+    shift, slope = random(runs, channels, seed=5), random(runs, channels, seed=6)
     for relu in (False, True):
-        of = (values, mean, scale, bias)
-        one, other = both_ways(batch_norm.normalise, *of, relu)
+        settings = values, of.mean, of.scale, of.bias
+        one, other = both_ways(batch_norm.normalise, *settings, relu)
         close([one], [other], dtype)
-        close(*both_ways(batch_norm.gradient_sums, gradient, *of, relu), torch.float32)
-        one, other = both_ways(batch_norm.gradient_at_values, gradient, *of, shift, slope, relu)
+        close(*both_ways(batch_norm.slopes, gradient, values, of, relu), torch.float32)
+        one, other = both_ways(
+            batch_norm.gradient_at_values, gradient, *settings, shift, slope, relu
+        )
         close([one], [other], dtype)
 
 
 def test_many_positions_are_divided_among_programs(both_ways):
-    values = random(1, 40_000, 3, centre=100)
-    close(*both_ways(batch_norm.moments, values), torch.float32)
-    mean, variance = batch_norm.moments(values)
-    right = values.double()
-    torch.testing.assert_close(mean.double(), right.mean(dim=1), rtol=1e-6, atol=0)
-    expected = right.var(dim=1, correction=0)
-    torch.testing.assert_close(variance.double(), expected, rtol=1e-4, atol=0)
+    values = random(1, 80_000, 3, centre=100)
+
+    def statistics():
+        return batch_norm.statistics(values, *settings_of(1, 3), 0.1, 1e-5)
+
+    close(*both_ways(statistics), torch.float32)
+    found, right = statistics(), values.double()
+    torch.testing.assert_close(found.mean.double(), right.mean(dim=1), rtol=1e-6, atol=0)
+    expected = (right.var(dim=1, correction=0) + 1e-5).rsqrt()
+    torch.testing.assert_close(found.inverse.double(), expected, rtol=1e-4, atol=0)
 
 
 @pytest.mark.parametrize("relu", [False, True])
@@ -81,7 +98,8 @@ def test_what_is_not_a_number_is_not_hidden(relu):
     one = torch.ones(1, 4, device=DEVICE)
     made = batch_norm.normalise(values, one, one, one, relu)
     assert made.isnan().sum() == 1
-    assert torch.isnan(batch_norm.moments(values)[0]).sum() == 1
+    found = batch_norm.statistics(values, *settings_of(1, 4), 0.1, 1e-5)
+    assert all(torch.isnan(tensor).sum() == 1 for tensor in found[:3])
 
 
 @pytest.mark.parametrize("dtype", FORMATS)
@@ -176,22 +194,23 @@ def test_norm_and_pool(shape, dtype):
     """Against the norm by itself and PyTorch's pool behind it."""
     runs, *_, channels = shape
     values = random(*shape, dtype=dtype, spread=2, centre=10)
-    of = (
-        random(runs, channels, seed=1, centre=10),
-        *(random(runs, channels, seed=seed) for seed in (2, 3)),
+    centre, inverse, scale, bias = (
+        random(runs, channels, seed=seed, centre=10 * (seed == 1)) for seed in range(1, 5)
     )
-    shift, slope = (random(runs, channels, seed=seed, spread=0.1) for seed in (4, 5))
+    of = batch_norm.Statistics(centre, inverse, scale, bias)
+    settings = centre, scale, bias
+    shift, slope = (random(runs, channels, seed=seed, spread=0.1) for seed in (5, 6))
     rows = values.flatten(1, 3)
     # Not rounded before the pool, which the kernel does not do either.
-    before = batch_norm.normalise(rows.float(), *of, True).view(shape).requires_grad_()
+    before = batch_norm.normalise(rows.float(), *settings, True).view(shape).requires_grad_()
     pooled = F.max_pool2d(before.flatten(0, 1).permute(0, 3, 1, 2), 2).permute(0, 2, 3, 1)
     pooled = pooled.unflatten(0, shape[:2])
-    close([norm_pool.normalise(values, *of)], [pooled.to(dtype)], dtype)
-    gradient = random(*pooled.shape, dtype=dtype, seed=6)
+    close([norm_pool.normalise(values, *settings)], [pooled.detach().to(dtype)], dtype)
+    gradient = random(*pooled.shape, dtype=dtype, seed=7)
     (inside,) = torch.autograd.grad(pooled, before, gradient.float())
-    right = inside.flatten(1, 3), rows.float(), *of
-    sums = norm_pool.gradient_sums(gradient, values, *of)
-    close(sums, batch_norm.gradient_sums(*right, True), torch.float32)
-    found = norm_pool.gradient_at_values(gradient, values, *of, shift, slope)
-    expected = batch_norm.gradient_at_values(*right, shift, slope, True)
+    inside = inside.flatten(1, 3)
+    found = norm_pool.slopes(gradient, values, of)
+    close(found, batch_norm.slopes(inside, rows.float(), of, True), torch.float32)
+    found = norm_pool.gradient_at_values(gradient, values, *settings, shift, slope)
+    expected = batch_norm.gradient_at_values(inside, rows.float(), *settings, shift, slope, True)
     close([found], [expected.view(shape).to(dtype)], dtype)

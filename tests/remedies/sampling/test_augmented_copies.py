@@ -23,6 +23,22 @@ def augmented(**options):
     return remedy.transform(batch, FACTS, stream(0, "copies")).images[:, 0].double().numpy()
 
 
+def test_all_are_changed_and_the_copies_kept_or_the_copies_alone_changed():
+    """The one is how an accelerator does it, which does not know in time how many there are."""
+    rng = stream(0, "images")
+    images = torch.from_numpy(rng.normal(size=(9, 3, 8, 8))).float()
+    images = images.contiguous(memory_format=torch.channels_last)
+    remedy = make_remedy("oversample_augmented")
+    numbers = remedy.numbers(images.shape, images.device, rng)
+    for copies in (torch.arange(9) % 3 == 0, torch.zeros(9, dtype=torch.bool)):
+        alone = remedy._copies_changed(images, copies, *numbers)
+        kept = remedy._changed_where_copies(images, copies, *numbers)
+        torch.testing.assert_close(kept, alone, rtol=0, atol=1e-6)
+        assert torch.equal(kept[~copies], images[~copies])
+        assert ((kept != images).flatten(1).any(1) == copies).all()
+        assert kept.is_contiguous(memory_format=torch.channels_last)
+
+
 def bright(images):
     """(row, column) of each image's centre of mass, float64 (COUNT,) each."""
     at = np.arange(SIZE)

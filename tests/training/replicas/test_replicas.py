@@ -7,6 +7,7 @@ import torch
 
 from tests.gpu import waiting_forbidden
 from unskew.data.skew import StepSkew
+from unskew.errors import UserError
 from unskew.models.registry import names as models
 from unskew.remedies.base import IN_THE_STEP, Remedy
 from unskew.remedies.registry import make_remedy
@@ -17,6 +18,7 @@ from unskew.training.predict import predict_logits
 from unskew.training.recipe import Recipe
 from unskew.training.replicas import Replicas, kinship
 from unskew.training.replicas import replicas as module
+from unskew.training.replicas.examples import CutByEach, examples_of
 from unskew.training.replicas.kin import JOINT_HOOKS
 from unskew.training.trainer import Trainer
 
@@ -201,6 +203,116 @@ def test_the_last_batch_may_be_shorter(splits):
     together = trainers(splits, recipe)
     Replicas(together).fit()
     assert_agree(together, trained_alone(splits, recipe))
+
+
+@pytest.mark.parametrize("remedy", ["mixup", "oversample_augmented", "coarse"])
+def test_the_last_batch_may_be_shorter_where_a_remedy_changes_it(splits, own_transforms, remedy):
+    recipe = SMALL.with_(batch_size=50, model="lstm", remedy=remedy)
+    together = trainers(splits, recipe)
+    Replicas(together).fit()
+    assert_agree(together, trained_alone(splits, recipe))
+
+
+@pytest.fixture
+def own_transforms(monkeypatch):
+    """Remedies as users write them, with a transform in one piece."""
+    monkeypatch.setattr(Remedy, "known", dict(Remedy.known))
+
+    @dataclass(frozen=True)
+    class Coarse(Remedy):
+        """Pixels rounded, now and then, by numbers from all generators that it may draw from."""
+
+        name = "coarse"
+
+        def transform(self, batch, facts, rng):
+            if rng.random() < 0.3:
+                return batch
+            size = 0.1 + rng.random() + torch.rand(())
+            images = (batch.images / size).round() * size
+            if rng.random() < 0.5:
+                return batch.with_(images=images)
+            other = torch.randperm(len(batch.labels))
+            share = torch.full((len(batch.labels),), 0.8)
+            return batch.with_(images=images, other_labels=batch.labels[other], share=share)
+
+    @dataclass(frozen=True)
+    class Ragged(Remedy):
+        """Leaves out as many images as it likes."""
+
+        name = "ragged"
+
+        def transform(self, batch, facts, rng):
+            kept = slice(int(rng.integers(2, 20)), None)
+            return batch.with_(
+                images=batch.images[kept], labels=batch.labels[kept], indices=batch.indices[kept]
+            )
+
+    @dataclass(frozen=True)
+    class ShyMixup(type(make_remedy("mixup"))):
+        """One of the package's with another transform, which is not passed over."""
+
+        name = "shy_mixup"
+
+        def transform(self, batch, facts, rng):
+            return batch if rng.random() < 0.5 else super().transform(batch, facts, rng)
+
+
+@pytest.mark.parametrize("remedy", ["coarse", "coarse+focal", "oversample+coarse", "shy_mixup"])
+def test_a_users_transform_acts_as_it_does_alone(splits, own_transforms, remedy):
+    recipe = SMALL.with_(model="lstm", remedy=remedy)
+    together = trainers(splits, recipe)
+    Replicas(together).fit()
+    assert_agree(together, trained_alone(splits, recipe))
+
+
+def test_a_users_transform_may_change_the_size_of_a_batch_if_one_trains_by_itself(
+    splits, own_transforms
+):
+    recipe = SMALL.with_(model="lstm", remedy="ragged")
+    together = [Trainer(recipe, splits)]
+    Replicas(together).fit()
+    alone = Trainer(recipe, splits)
+    alone.fit()
+    assert_agree(together, [alone])
+    with pytest.raises(UserError, match="one run at a time"):
+        Replicas(trainers(splits, recipe)).fit()
+
+
+@pytest.mark.parametrize("remedy", ["cutmix", "oversample_augmented+remix"])
+def test_mixing_runs_go_on_alone_from_the_middle_of_an_epoch(splits, remedy):
+    recipe = SMALL.with_(model="lstm", remedy=remedy)
+    begun = trainers(splits, recipe)
+    replicas = Replicas(begun)
+    steps = replicas.epoch()
+    for _ in range(3):
+        next(steps)
+    resumed = []
+    for trainer, state in zip(begun, replicas.save(), strict=True):
+        resumed.append(Trainer(trainer.recipe, splits))
+        resumed[-1].restore(state)
+        resumed[-1].fit()
+    assert_agree(resumed, trained_alone(splits, recipe))
+
+
+@pytest.mark.parametrize("remedy", ["cutmix", "coarse"])
+def test_one_that_diverges_disturbs_no_other_that_mixes(splits, own_transforms, remedy):
+    recipe = SMALL.with_(epochs=8, model="lstm", remedy=remedy)
+    together = [
+        Trainer(recipe.with_(**own), splits) for own in ({"learning_rate": 1e20}, {"seed": 1})
+    ]
+    replicas = Replicas(together)
+    replicas.fit()
+    assert replicas.diverged[0]
+    alone = Trainer(recipe.with_(seed=1), splits)
+    alone.fit()
+    assert_agree(together[1:], [alone])
+
+
+def test_the_packages_own_transforms_are_made_for_all_runs_at_once(splits, own_transforms):
+    for remedy in [*JOINT, *JOINED, "coarse", "cutmix+coarse", "shy_mixup"]:
+        trainer = Trainer(SMALL.with_(model="lstm", remedy=remedy), splits)
+        by_each = isinstance(examples_of(trainer, [trainer.begin_epoch()]), CutByEach)
+        assert by_each == (remedy not in {*JOINT, *JOINED}), remedy
 
 
 def test_strangers_are_refused(splits):

@@ -6,26 +6,74 @@ sums are float32, whatever the activations' number format.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
 from unskew.kernels.gpu.triton_at_hand import takes
 
 
-def moments(values: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and variance (biased) of each channel, float32 (R, C), of contiguous (R, N, C)."""
-    shift = values[:, 0].float().contiguous()
+class Statistics(NamedTuple):
+    """What normalises a batch, contiguous float32 (R, C) each.
+
+    Attributes
+    ----------
+    mean, inverse: μ of each channel, and 1/σ.
+    scale, bias: γ/σ and β.
+    """
+
+    mean: Tensor
+    inverse: Tensor
+    scale: Tensor
+    bias: Tensor
+
+
+class Slopes(NamedTuple):
+    """What a gradient at a norm's result comes to, contiguous float32 (R, C) each.
+
+    Attributes
+    ----------
+    at_weight, at_bias: the gradients at γ and β: Σ(g·x̂) and Σg, with x̂ = (x - μ)/σ.
+    shift, slope: mean(g) and mean(g·x̂)/σ: the gradient at x is γ/σ·(g - shift - slope·(x - μ))
+        (Ioffe & Szegedy 2015, section 3).
+    """
+
+    at_weight: Tensor
+    at_bias: Tensor
+    shift: Tensor
+    slope: Tensor
+
+
+def statistics(
+    values: Tensor, weight: Tensor, bias: Tensor, running_mean: Tensor, running_var: Tensor,
+    momentum: float, eps: float,
+) -> Statistics:  # fmt: skip
+    """Of contiguous values (R, N, C).
+
+    Parameters
+    ----------
+    weight, bias: float32 (R, C), γ and β; the last dimension is contiguous.
+    running_mean, running_var: contiguous float32 (R, C); moved towards the batch's mean and
+        unbiased variance.
+    """
     if takes(values):
         from unskew.kernels.gpu.in_triton import batch_norm as in_triton
 
-        sums, squares = in_triton.sums_about(values, shift)
-    else:
-        apart = values.float() - shift[:, None]
-        sums, squares = apart.sum(dim=1), apart.square().sum(dim=1)
+        return Statistics(*in_triton.statistics(
+            values, weight, bias, running_mean, running_var, momentum, eps
+        ))  # fmt: skip
+    count = values.shape[1]
     # About any one value, so that little is lost where the mean is far from zero.
-    mean = sums / values.shape[1]
-    variance = (squares / values.shape[1] - mean.square()).clamp_(min=0)
-    return shift + mean, variance
+    shift = values[:, 0].float()
+    apart = values.float() - shift[:, None]
+    mean = apart.mean(dim=1)
+    variance = (apart.square().mean(dim=1) - mean.square()).clamp_(min=0)
+    mean = shift + mean
+    running_mean.lerp_(mean, momentum)
+    running_var.lerp_(variance * (count / (count - 1)), momentum)
+    inverse = (variance + eps).rsqrt()
+    return Statistics(mean, inverse, weight * inverse, bias.contiguous())
 
 
 def normalise(values: Tensor, mean: Tensor, scale: Tensor, bias: Tensor, relu: bool) -> Tensor:
@@ -44,24 +92,24 @@ def normalise(values: Tensor, mean: Tensor, scale: Tensor, bias: Tensor, relu: b
     return (made.relu_() if relu else made).to(values.dtype)
 
 
-def gradient_sums(
-    gradient: Tensor, values: Tensor, mean: Tensor, scale: Tensor, bias: Tensor, relu: bool
-) -> tuple[Tensor, Tensor]:
-    """Sums over positions of the gradient and of its product with values - mean, float32 (R, C).
+def slopes(gradient: Tensor, values: Tensor, of: Statistics, relu: bool) -> Slopes:
+    """Of a gradient at the result of `normalise`.
 
     Where the ReLU has let nothing through the gradient counts as zero.
 
     Parameters
     ----------
-    gradient: contiguous (R, N, C), at the result of `normalise`; the others as there.
+    gradient, values: contiguous (R, N, C).
     """
     if takes(values):
         from unskew.kernels.gpu.in_triton import batch_norm as in_triton
 
-        return in_triton.gradient_sums(gradient, values, mean, scale, bias, relu)
-    apart = values.float() - mean[:, None]
-    passed = _passed(gradient, apart, scale, bias, relu)
-    return passed.sum(dim=1), (passed * apart).sum(dim=1)
+        return Slopes(*in_triton.slopes(gradient, values, *of, relu))
+    apart = values.float() - of.mean[:, None]
+    passed = _passed(gradient, apart, of.scale, of.bias, relu)
+    sums, products = passed.sum(dim=1), (passed * apart).sum(dim=1) * of.inverse
+    count = values.shape[1]
+    return Slopes(products, sums, sums / count, of.inverse * products / count)
 
 
 def gradient_at_values(
@@ -74,11 +122,11 @@ def gradient_at_values(
     slope: Tensor,
     relu: bool,
 ) -> Tensor:
-    """scale·(gradient - shift - slope·(values - mean)), like `values`.
+    """scale·(gradient - shift - slope·(values - mean)), like `values`, with the same ReLU.
 
     Parameters
     ----------
-    shift, slope: contiguous float32 (R, C); the others as `gradient_sums` takes them.
+    mean, scale, bias, shift, slope: of `Statistics` and `Slopes`.
     """
     if takes(values):
         from unskew.kernels.gpu.in_triton import batch_norm as in_triton

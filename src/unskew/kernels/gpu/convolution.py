@@ -52,8 +52,9 @@ def image_gradient(gradient: Tensor, weight: Tensor, padding: int) -> Tensor:
     ----------
     gradient: like the result of `convolve`.
     """
-    turned = weight.flip(3, 4).permute(0, 2, 3, 4, 1).contiguous().permute(0, 1, 4, 2, 3)
-    return convolve(gradient, turned, 1, SIDE - 1 - padding)
+    from unskew.kernels.gpu.in_triton import convolution as in_triton
+
+    return in_triton.convolve(gradient, weight, 1, SIDE - 1 - padding, turned=True)
 
 
 def weight_gradient(images: Tensor, gradient: Tensor, stride: int, padding: int) -> Tensor:

@@ -14,6 +14,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from unskew.kernels.gpu import triton_at_hand
+from unskew.kernels.gpu.batch_norm import Slopes, Statistics
 
 
 def takes(values: Tensor) -> bool:
@@ -28,13 +29,11 @@ def normalise(values: Tensor, mean: Tensor, scale: Tensor, bias: Tensor) -> Tens
     return in_triton.normalise(values, mean, scale, bias)
 
 
-def gradient_sums(
-    gradient: Tensor, values: Tensor, mean: Tensor, scale: Tensor, bias: Tensor
-) -> tuple[Tensor, Tensor]:
-    """As `batch_norm.gradient_sums`, of a gradient (R, B, H/2, W/2, C) at the result above."""
+def slopes(gradient: Tensor, values: Tensor, of: Statistics) -> Slopes:
+    """As `batch_norm.slopes`, of a gradient (R, B, H/2, W/2, C) at the result above."""
     from unskew.kernels.gpu.in_triton import norm_pool as in_triton
 
-    return in_triton.gradient_sums(gradient, values, mean, scale, bias)
+    return Slopes(*in_triton.slopes(gradient, values, *of))
 
 
 def gradient_at_values(

@@ -61,7 +61,8 @@ def box(
 
 def box_numbers(count: int, rows: slice, columns: slice) -> Tensor:
     """The rectangle for each of `count` images: top, bottom, left and right, int64 (B, 4)."""
-    return torch.tensor([[rows.start, rows.stop, columns.start, columns.stop]]).repeat(count, 1)
+    of_one = np.array([rows.start, rows.stop, columns.start, columns.stop])
+    return torch.from_numpy(np.tile(of_one, (count, 1)))
 
 
 def paste_boxes(first: Tensor, second: Tensor, boxes: Tensor) -> Tensor:

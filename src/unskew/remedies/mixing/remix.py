@@ -45,8 +45,9 @@ class Remix(DrawnTransform):
         partner is, int64 (B,).
         """
         lam = float(rng.beta(self.alpha, self.alpha))
-        little = torch.tensor([[lam < self.tau, 1 - lam < self.tau]]).repeat(shape[0], 1)
-        return torch.full((shape[0],), lam), little, partners(shape[0], rng)
+        little = np.tile([lam < self.tau, 1 - lam < self.tau], (shape[0], 1))
+        lams = torch.full((shape[0],), lam)
+        return lams, torch.from_numpy(little), partners(shape[0], rng)
 
     def change(self, batch: Batch, facts: Facts, *numbers: Tensor) -> Batch:
         lam, little, away = numbers

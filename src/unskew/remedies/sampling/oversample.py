@@ -102,7 +102,7 @@ class OversampleAugmented(DrawnTransform):
 
     def _changed_where_copies(self, images: Tensor, copies: Tensor, *numbers: Tensor) -> Tensor:
         """The same, the work done for all."""
-        turned = self._changed(images, *numbers).to(images.dtype)
+        turned = self._changed(images, *numbers).to(images.dtype, memory_format=torch.channels_last)
         return torch.where(copies[:, None, None, None], turned, images)
 
     def _changed(

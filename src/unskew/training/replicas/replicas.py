@@ -22,7 +22,7 @@ from unskew.training.replicas.descent import descend
 from unskew.training.replicas.examples import Examples, examples_of
 from unskew.training.replicas.kin import kinship
 from unskew.training.replicas.layers import names_in_float32, vmappable
-from unskew.training.replicas.stack import Stack
+from unskew.training.replicas.stack import Part, Stack
 from unskew.training.trainer import REPORT_EVERY, Trainer
 
 Listener = Callable[[Event], None]
@@ -31,6 +31,9 @@ Tensors = dict[str, Tensor]
 IMAGES_AT_ONCE = {"cpu": 4000, "cuda": 32_000}
 """Of all replicas together at prediction; changes speed and memory, not results. What a network
 that `reads_batch` looks at together is for its results, hence as it is alone."""
+
+COUNTER = "num_batches_tracked"
+"""Of a norm. Nothing reads it while runs train, so all are counted up in one go."""
 
 
 def _ignore(event: Event) -> None:
@@ -65,12 +68,13 @@ class Replicas:
         first = trainers[0]
         self._recipe, self._dtype = first.recipe, first.dtype
         self._device = first.train_batches.device
+        self._network = vmappable(first.state.network)
+        self._in_float32 = names_in_float32(self._network)
         self._stack = Stack(
             [trainer.state.network for trainer in trainers],
             [trainer.state.optimizer for trainer in trainers],
+            self._in_float32,
         )
-        self._network = vmappable(first.state.network)
-        self._in_float32 = names_in_float32(self._network)
         self.diverged = [""] * len(self.trainers)
         self.engine = "graph"
         self._losses: list[Tensor] = []
@@ -183,21 +187,35 @@ class Replicas:
 
         def step(rates: Tensor, *inputs: Tensor) -> tuple[Tensor, ...]:
             images, labels, *mixed = examples(*inputs)
-            logits = self._forward(images, training=True).float()
+            used = [self._used(part).requires_grad_() for part in self._stack.parts]
+            logits = self._forward(images, used, training=True).float()
             loss = vmap(loss_of_one)(logits, labels, *mixed)
-            self._descend(loss, rates)
+            self._descend(torch.autograd.grad(loss.sum(), used), rates)
             right = (logits.detach().argmax(dim=2) == labels).sum(dim=1)
             return loss.detach(), right
 
         return step
 
-    def _forward(self, images: Tensor, training: bool) -> Tensor:
-        """Logits (R, B, K) of images (R, B, 3, H, W), or (B, 3, H, W) for all runs the same."""
+    def _used(self, part: Part) -> Tensor:
+        """The weights in the format that layers use them in, as autocast has it."""
+        return part.weights.detach().to(torch.float32 if part.in_float32 else self._dtype)
+
+    def _forward(self, images: Tensor, used: Sequence[Tensor], training: bool) -> Tensor:
+        """Logits (R, B, K) of images (R, B, 3, H, W), or (B, 3, H, W) for all runs the same.
+
+        Parameters
+        ----------
+        used: `_used` of each part.
+        """
         self._network.train(training)
-        parameters, buffers = (
-            {name: self._cast(name, tensor) for name, tensor in tensors.items()}
-            for tensors in (self._stack.parameters, self._stack.buffers)
-        )
+        parameters: Tensors = {}
+        for part, rows in zip(self._stack.parts, used, strict=True):
+            parameters |= part.each(rows)
+        buffers = {name: self._cast(name, tensor) for name, tensor in self._stack.buffers.items()}
+        if training:
+            counters = [buffers[name] for name in buffers if name.endswith(COUNTER)]
+            if counters:
+                torch._foreach_add_(counters, 1)
 
         def one(parameters: Tensors, buffers: Tensors, images: Tensor) -> Tensor:
             logits: Tensor = functional_call(self._network, (parameters, buffers), (images,))
@@ -209,20 +227,16 @@ class Replicas:
         )
         return logits
 
-    def _cast(self, name: str, tensor: Tensor) -> Tensor:
-        """In the format of the products, as autocast does it; counters, and what layers keep in
-        float32, as they are.
-        """
-        kept = name in self._in_float32 or not tensor.is_floating_point()
-        return tensor if kept else tensor.to(self._dtype)
+    def _cast(self, name: str, buffer: Tensor) -> Tensor:
+        """As `_used`; counters, and what layers keep in float32, are not copied: they change."""
+        kept = name in self._in_float32 or not buffer.is_floating_point()
+        return buffer if kept else buffer.to(self._dtype)
 
-    def _descend(self, loss: Tensor, rates: Tensor) -> None:
-        stack = self._stack
-        gradients = torch.autograd.grad(loss.sum(), list(stack.parameters.values()))
-        for (name, weights), gradient in zip(stack.parameters.items(), gradients, strict=True):
+    def _descend(self, gradients: Sequence[Tensor], rates: Tensor) -> None:
+        for part, gradient in zip(self._stack.parts, gradients, strict=True):
             descend(
-                weights, gradient, stack.momenta.get(name), rates[stack.groups[name]],
-                self._decays[stack.groups[name]], self._recipe.momentum, self._recipe.nesterov,
+                part.weights, gradient.float(), part.momenta, rates[part.group],
+                self._decays[part.group], self._recipe.momentum, self._recipe.nesterov,
             )  # fmt: skip
 
     # -- what each run has of its own ---------------------------------------------------------
@@ -277,8 +291,10 @@ class Replicas:
         reads_batch = self.trainers[0].state.network.reads_batch
         at_once = IMAGES_AT_ONCE[self._device.type]
         size = AT_ONCE if reads_batch else max(at_once // len(self.trainers), 1)
+        used = [self._used(part) for part in self._stack.parts]
         parts = [
-            self._forward(batches.images(part), training=False) for part in indices.split(size)
+            self._forward(batches.images(part), used, training=False)
+            for part in indices.split(size)
         ]
         return torch.cat(parts, dim=1).float()
 

@@ -2,10 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+
+ALIGNED = 8
+"""Numbers, to a multiple of which a parameter's room is made up: 16 bytes in bfloat16, so that
+matrix units read it as fast as one that lies alone."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Parameters that are cast and moved alike, one after another in one row for each network: an
+    operation on all of them is one on this.
+
+    Attributes
+    ----------
+    group: which of the optimiser's groups they are of.
+    in_float32: whether they are used as they are, whatever the format of the products.
+    shapes: by name, in their order, of one network's.
+    weights: float32 (R, P).
+    momenta: like `weights`, zeros where an optimiser has none yet (SGD begins with its first
+        gradient, as from zero); None for a momentum of 0.
+    """
+
+    group: int
+    in_float32: bool
+    shapes: dict[str, torch.Size]
+    weights: Tensor
+    momenta: Tensor | None
+
+    def each(self, rows: Tensor) -> dict[str, Tensor]:
+        """Views (R, ...) of the parameters in a tensor like `weights`, by name.
+
+        Their gradients come together in one tensor again.
+        """
+        rooms = rows.split([_room(shape) for shape in self.shapes.values()], dim=1)
+        return {
+            name: room[:, : shape.numel()].unflatten(1, shape)
+            for (name, shape), room in zip(self.shapes.items(), rooms, strict=True)
+        }
 
 
 class Stack:
@@ -19,38 +57,67 @@ class Stack:
     ----------
     networks: of one architecture, on one device.
     optimizers: theirs; every one is `torch.optim.SGD` with as many groups.
+    in_float32: names of parameters that layers use as they are.
 
     Attributes
     ----------
-    parameters: by name; leaves that need a gradient.
-    buffers: by name.
-    momenta: by name, zeros where an optimiser has none yet (SGD begins with its first gradient,
-        as from zero); empty for a momentum of 0.
-    groups: by name, the index of the parameter's group in its optimiser.
+    parts: all parameters that train or are held fixed.
+    buffers: by name, (R, ...).
     """
 
     def __init__(
-        self, networks: Sequence[nn.Module], optimizers: Sequence[torch.optim.Optimizer]
+        self,
+        networks: Sequence[nn.Module],
+        optimizers: Sequence[torch.optim.Optimizer],
+        in_float32: Collection[str],
     ) -> None:
-        first = networks[0]
-        self.parameters: dict[str, Tensor] = {}
-        self.momenta: dict[str, Tensor] = {}
-        self.groups: dict[str, int] = {}
-        of_parameter = {
+        groups = {
             id(parameter): index
             for index, group in enumerate(optimizers[0].param_groups)
             for parameter in group["params"]
         }
-        for name, parameter in first.named_parameters():
-            own = [network.get_parameter(name) for network in networks]
-            self.groups[name] = of_parameter[id(parameter)]
-            self.parameters[name] = _shared(own).requires_grad_()
-            if optimizers[0].param_groups[self.groups[name]]["momentum"]:
-                self.momenta[name] = _momenta(own, optimizers)
+        of_part: dict[tuple[int, bool], list[str]] = {}
+        for name, parameter in networks[0].named_parameters():
+            of_part.setdefault((groups[id(parameter)], name in in_float32), []).append(name)
+        self.parts = [
+            _part(group, kept, names, networks, optimizers)
+            for (group, kept), names in of_part.items()
+        ]
         self.buffers = {
             name: _shared([network.get_buffer(name) for network in networks])
-            for name, _ in first.named_buffers()
+            for name, _ in networks[0].named_buffers()
         }
+
+
+def _part(
+    group: int,
+    in_float32: bool,
+    names: Sequence[str],
+    networks: Sequence[nn.Module],
+    optimizers: Sequence[torch.optim.Optimizer],
+) -> Part:
+    shapes = {name: networks[0].get_parameter(name).shape for name in names}
+    like = networks[0].get_parameter(names[0])
+    weights = like.detach().new_zeros(len(networks), sum(map(_room, shapes.values())))
+    remembers = bool(optimizers[0].param_groups[group]["momentum"])
+    part = Part(group, in_float32, shapes, weights, weights.clone() if remembers else None)
+    for name, rows in part.each(part.weights).items():
+        for network, row in zip(networks, rows, strict=True):
+            parameter = network.get_parameter(name)
+            row.copy_(parameter.detach())
+            parameter.data = row
+    if part.momenta is not None:
+        for name, rows in part.each(part.momenta).items():
+            for network, optimizer, row in zip(networks, optimizers, rows, strict=True):
+                state = optimizer.state[network.get_parameter(name)]
+                if "momentum_buffer" in state:
+                    row.copy_(state["momentum_buffer"])
+                state["momentum_buffer"] = row
+    return part
+
+
+def _room(shape: torch.Size) -> int:
+    return -(-shape.numel() // ALIGNED) * ALIGNED
 
 
 def _shared(tensors: Sequence[Tensor]) -> Tensor:
@@ -58,19 +125,4 @@ def _shared(tensors: Sequence[Tensor]) -> Tensor:
     stacked = torch.stack([tensor.detach() for tensor in tensors])
     for tensor, view in zip(tensors, stacked, strict=True):
         tensor.data = view
-    return stacked
-
-
-def _momenta(
-    parameters: Sequence[nn.Parameter], optimizers: Sequence[torch.optim.Optimizer]
-) -> Tensor:
-    states = [o.state[p] for o, p in zip(optimizers, parameters, strict=True)]
-    stacked = torch.stack(
-        [
-            state.get("momentum_buffer", torch.zeros_like(parameter)).detach()
-            for state, parameter in zip(states, parameters, strict=True)
-        ]
-    )
-    for state, view in zip(states, stacked, strict=True):
-        state["momentum_buffer"] = view
     return stacked

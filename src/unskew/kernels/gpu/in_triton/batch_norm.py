@@ -15,16 +15,40 @@ beside the values. The same for any number of networks, or each would have kerne
 """
 
 
-def sums_about(values: Tensor, shift: Tensor) -> tuple[Tensor, Tensor]:
-    """Σ (values - shift) and Σ (values - shift)² over positions, float32 (R, C)."""
+SHARES = 64
+"""Partial sums that are added up at a time."""
+
+
+def statistics(
+    values: Tensor, weight: Tensor, bias: Tensor, running_mean: Tensor, running_var: Tensor,
+    momentum: float, eps: float,
+) -> Tensor:  # fmt: skip
+    """As `batch_norm.statistics`, float32 (4, R, C)."""
+    runs, positions, channels = values.shape
     grid = shares(*values.shape)
-    sums = partial(values, grid, values.shape[2])
+    sums = partial(values, grid, channels)
     _sums_about[grid](
-        values, shift, *sums, values.shape[1], values.shape[2],
+        values, *sums, positions, channels,
         TILES=TILES, ROWS=ROWS, COLUMNS=COLUMNS, num_warps=4,
     )  # fmt: skip
-    first, second = sums.sum(dim=2)
-    return first, second
+    found = sums.new_empty(4, runs, channels)
+    _statistics[runs, grid[2]](
+        *sums, values, weight, bias, running_mean, running_var, *found,
+        grid[1], positions, channels, weight.stride(0), bias.stride(0), momentum, eps,
+        BLOCKS=triton.cdiv(grid[1], SHARES), SHARES=SHARES, COLUMNS=COLUMNS, num_warps=4,
+    )  # fmt: skip
+    return found
+
+
+def finished(sums: Tensor, inverse: Tensor, positions: int) -> Tensor:
+    """`Slopes`, float32 (4, R, C), of the partial sums (2, R, shares, C) of g and g·(x - μ)."""
+    _, runs, count, channels = sums.shape
+    found = sums.new_empty(4, runs, channels)
+    _slopes[runs, triton.cdiv(channels, COLUMNS)](
+        *sums, inverse, *found, count, positions, channels,
+        BLOCKS=triton.cdiv(count, SHARES), SHARES=SHARES, COLUMNS=COLUMNS, num_warps=4,
+    )  # fmt: skip
+    return found
 
 
 def normalise(values: Tensor, mean: Tensor, scale: Tensor, bias: Tensor, relu: bool) -> Tensor:
@@ -38,19 +62,18 @@ def normalise(values: Tensor, mean: Tensor, scale: Tensor, bias: Tensor, relu: b
     return made
 
 
-def gradient_sums(
-    gradient: Tensor, values: Tensor, mean: Tensor, scale: Tensor, bias: Tensor, relu: bool
-) -> tuple[Tensor, Tensor]:
-    """As `batch_norm.gradient_sums`."""
+def slopes(
+    gradient: Tensor, values: Tensor, mean: Tensor, inverse: Tensor, scale: Tensor, bias: Tensor,
+    relu: bool,
+) -> Tensor:  # fmt: skip
+    """As `batch_norm.slopes`, float32 (4, R, C)."""
     grid = shares(*values.shape)
     sums = partial(values, grid, values.shape[2])
     _gradient_sums[grid](
-        gradient, values, mean, scale, bias, *sums,
-        values.shape[1], values.shape[2],
+        gradient, values, mean, scale, bias, *sums, values.shape[1], values.shape[2],
         RELU=relu, TILES=TILES, ROWS=ROWS, COLUMNS=COLUMNS, num_warps=4,
     )  # fmt: skip
-    first, second = sums.sum(dim=2)
-    return first, second
+    return finished(sums, inverse, values.shape[1])
 
 
 def gradient_at_values(
@@ -90,18 +113,19 @@ def partial(like: Tensor, grid: tuple[int, int, int], channels: int) -> Tensor:
 
 @triton.jit
 def _sums_about(
-    values, shift, first, second, positions, channels,
+    values, first, second, positions, channels,
     TILES: tl.constexpr, ROWS: tl.constexpr, COLUMNS: tl.constexpr,
 ):  # fmt: skip
+    """About the first value, so that little is lost where the mean is far from zero."""
     run = tl.program_id(0).to(tl.int64)
     column = tl.program_id(2) * COLUMNS + tl.arange(0, COLUMNS)
     known = column < channels
-    about = tl.load(shift + run * channels + column, mask=known, other=0.0)
-    begin = tl.program_id(1) * TILES * ROWS
+    begin = run * positions * channels + column
+    about = tl.load(values + begin, mask=known, other=0.0).to(tl.float32)
     sums = tl.zeros((ROWS, COLUMNS), tl.float32)
     squares = tl.zeros((ROWS, COLUMNS), tl.float32)
     for tile in range(TILES):
-        row = begin + tile * ROWS + tl.arange(0, ROWS)
+        row = (tl.program_id(1) * TILES + tile) * ROWS + tl.arange(0, ROWS)
         there = (row < positions)[:, None] & known[None, :]
         place = (run * positions + row)[:, None] * channels + column[None, :]
         value = tl.load(values + place, mask=there, other=0.0).to(tl.float32)
@@ -111,6 +135,71 @@ def _sums_about(
     out = (run * tl.num_programs(1) + tl.program_id(1)) * channels + column
     tl.store(first + out, tl.sum(sums, axis=0), mask=known)
     tl.store(second + out, tl.sum(squares, axis=0), mask=known)
+
+
+@triton.jit
+def _added_up(
+    partial, run, count, channels, column, known,
+    BLOCKS: tl.constexpr, SHARES: tl.constexpr, COLUMNS: tl.constexpr,
+):  # fmt: skip
+    total = tl.zeros((SHARES, COLUMNS), tl.float32)
+    for block in range(BLOCKS):
+        share = block * SHARES + tl.arange(0, SHARES)
+        place = (run * count + share)[:, None] * channels + column[None, :]
+        mask = (share < count)[:, None] & known[None, :]
+        total += tl.load(partial + place, mask=mask, other=0.0)
+    return tl.sum(total, axis=0)
+
+
+@triton.jit
+def _statistics(
+    first, second, values, weight, bias, running_mean, running_var, mean, inverse, scale, raised,
+    count, positions, channels, weight_run, bias_run, momentum, eps,
+    BLOCKS: tl.constexpr, SHARES: tl.constexpr, COLUMNS: tl.constexpr,
+):  # fmt: skip
+    run = tl.program_id(0).to(tl.int64)
+    column = tl.program_id(1) * COLUMNS + tl.arange(0, COLUMNS)
+    known = column < channels
+    of = run * channels + column
+    begin = run * positions * channels + column
+    about = tl.load(values + begin, mask=known, other=0.0).to(tl.float32)
+    sums = _added_up(first, run, count, channels, column, known, BLOCKS, SHARES, COLUMNS)
+    squares = _added_up(second, run, count, channels, column, known, BLOCKS, SHARES, COLUMNS)
+    apart = sums / positions
+    variance = squares / positions - apart * apart
+    variance = tl.where(variance < 0.0, 0.0, variance)  # what is not a number stays so
+    centre = about + apart
+    tl.store(mean + of, centre, mask=known)
+    factor = 1.0 / tl.sqrt(variance + eps)
+    tl.store(inverse + of, factor, mask=known)
+    own = tl.load(weight + run * weight_run + column, mask=known, other=0.0)
+    tl.store(scale + of, own * factor, mask=known)
+    own = tl.load(bias + run * bias_run + column, mask=known, other=0.0)
+    tl.store(raised + of, own, mask=known)
+    before = tl.load(running_mean + of, mask=known, other=0.0)
+    tl.store(running_mean + of, before + momentum * (centre - before), mask=known)
+    before = tl.load(running_var + of, mask=known, other=0.0)
+    unbiased = variance * positions / (positions - 1)
+    tl.store(running_var + of, before + momentum * (unbiased - before), mask=known)
+
+
+@triton.jit
+def _slopes(
+    first, second, inverse, at_weight, at_bias, shift, slope, count, positions, channels,
+    BLOCKS: tl.constexpr, SHARES: tl.constexpr, COLUMNS: tl.constexpr,
+):  # fmt: skip
+    run = tl.program_id(0).to(tl.int64)
+    column = tl.program_id(1) * COLUMNS + tl.arange(0, COLUMNS)
+    known = column < channels
+    of = run * channels + column
+    factor = tl.load(inverse + of, mask=known, other=0.0)
+    sums = _added_up(first, run, count, channels, column, known, BLOCKS, SHARES, COLUMNS)
+    products = _added_up(second, run, count, channels, column, known, BLOCKS, SHARES, COLUMNS)
+    products *= factor
+    tl.store(at_weight + of, products, mask=known)
+    tl.store(at_bias + of, sums, mask=known)
+    tl.store(shift + of, sums / positions, mask=known)
+    tl.store(slope + of, factor * products / positions, mask=known)
 
 
 @triton.jit

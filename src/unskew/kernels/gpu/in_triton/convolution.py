@@ -19,18 +19,28 @@ TILES = 32
 """So many times after one another by one program, whose sums are then few beside the pixels."""
 
 
-def convolve(images: Tensor, weight: Tensor, stride: int, padding: int) -> Tensor:
-    """As `convolution.convolve`."""
+def convolve(
+    images: Tensor, weight: Tensor, stride: int, padding: int, turned: bool = False
+) -> Tensor:
+    """As `convolution.convolve`.
+
+    Parameters
+    ----------
+    turned: with the weights (R, C, O, 3, 3) of a convolution the other way, each filter's taps in
+        reverse order, as its gradient has them.
+    """
     runs, batch, channels, height, width = images.shape
-    outputs = weight.shape[1]
+    outputs = weight.shape[2 if turned else 1]
     tall, wide = _side(height, stride, padding), _side(width, stride, padding)
     made = images.new_empty(runs, batch, tall, wide, outputs)
     pixels = batch * tall * wide
     inner, outer = _block(channels, 64), _block(outputs, 128)
     grid = (triton.cdiv(pixels, PIXELS), triton.cdiv(outputs, outer), runs)
+    # Of the weights' memory: steps from output to output, tap to tap, channel to channel.
+    steps = (1, -outputs, 9 * outputs) if turned else (9 * channels, channels, 1)
     _convolve[grid](
         images, weight, made, pixels, tall, wide, height, width, channels, outputs,
-        stride, padding, images.stride(0),
+        stride, padding, images.stride(0), 8 * outputs if turned else 0, *steps,
         PIXELS=PIXELS, BLOCKS=triton.cdiv(channels, inner), INNER=inner, OUTER=outer,
         num_warps=8 if outer > 64 else 4, num_stages=3,
     )  # fmt: skip
@@ -67,9 +77,9 @@ def _block(channels: int, most: int) -> int:
 
 @triton.jit
 def _convolve(
-    images, weight, made, pixels, tall, wide, height, width, channels, outputs, stride, padding,
-    images_run, PIXELS: tl.constexpr, BLOCKS: tl.constexpr, INNER: tl.constexpr,
-    OUTER: tl.constexpr,
+    images, weight, made, pixels, tall, wide, height, width, channels, outputs,
+    stride, padding, images_run, first_tap, by_output, by_tap, by_channel,
+    PIXELS: tl.constexpr, BLOCKS: tl.constexpr, INNER: tl.constexpr, OUTER: tl.constexpr,
 ):  # fmt: skip
     run = tl.program_id(2).to(tl.int64)
     pixel = tl.program_id(0) * PIXELS + tl.arange(0, PIXELS)
@@ -79,7 +89,7 @@ def _convolve(
     down = pixel % (tall * wide) // wide * stride - padding
     right = pixel % wide * stride - padding
     own_images = images + run * images_run
-    own_weight = weight + run * outputs * 9 * channels
+    own_weight = weight + run * outputs * 9 * channels + first_tap
     sums = tl.zeros((PIXELS, OUTER), tl.float32)
     for tap in range(9):
         row, column = down + tap // 3, right + tap % 3
@@ -92,10 +102,9 @@ def _convolve(
                 own_images + place[:, None] + channel[None, :],
                 mask=inside[:, None] & known[None, :], other=0.0,
             )  # fmt: skip
-            weights = tl.load(
-                own_weight + (output[None, :] * 9 + tap) * channels + channel[:, None],
-                mask=wanted[None, :] & known[:, None], other=0.0,
-            )  # fmt: skip
+            of = output[None, :] * by_output + tap * by_tap + channel[:, None] * by_channel
+            mask = wanted[None, :] & known[:, None]
+            weights = tl.load(own_weight + of, mask=mask, other=0.0)
             sums = tl.dot(shown, weights, sums)
     place = (run * pixels + pixel)[:, None] * outputs + output[None, :]
     mask = there[:, None] & wanted[None, :]

@@ -6,7 +6,15 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from unskew.kernels.gpu.in_triton.batch_norm import COLUMNS, ROWS, TILES, partial, shares, tiles
+from unskew.kernels.gpu.in_triton.batch_norm import (
+    COLUMNS,
+    ROWS,
+    TILES,
+    finished,
+    partial,
+    shares,
+    tiles,
+)
 
 
 def normalise(values: Tensor, mean: Tensor, scale: Tensor, bias: Tensor) -> Tensor:
@@ -22,10 +30,10 @@ def normalise(values: Tensor, mean: Tensor, scale: Tensor, bias: Tensor) -> Tens
     return made
 
 
-def gradient_sums(
-    gradient: Tensor, values: Tensor, mean: Tensor, scale: Tensor, bias: Tensor
-) -> tuple[Tensor, Tensor]:
-    """As `norm_pool.gradient_sums`."""
+def slopes(
+    gradient: Tensor, values: Tensor, mean: Tensor, inverse: Tensor, scale: Tensor, bias: Tensor
+) -> Tensor:
+    """As `norm_pool.slopes`, float32 (4, R, C)."""
     runs, batch, tall, wide, channels = gradient.shape
     windows = batch * tall * wide
     grid = shares(runs, windows, channels)
@@ -34,8 +42,7 @@ def gradient_sums(
         gradient, values, mean, scale, bias, *sums, windows, wide, channels,
         TILES=TILES, ROWS=ROWS, COLUMNS=COLUMNS, num_warps=4,
     )  # fmt: skip
-    first, second = sums.sum(dim=2)
-    return first, second
+    return finished(sums, inverse, 4 * windows)
 
 
 def gradient_at_values(

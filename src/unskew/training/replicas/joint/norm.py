@@ -18,7 +18,8 @@ class Norm(nn.Module):
 
     Parameters
     ----------
-    norm: its parameters and buffers are taken over, under their names.
+    norm: its parameters and buffers are taken over, under their names; but who trains counts the
+        batches, for all norms at once.
     relu: whether a ReLU follows, which then costs nothing.
     pool: whether a 2×2 max-pool follows that, which then spares most of what is written.
     """
@@ -40,8 +41,6 @@ class Norm(nn.Module):
 
     def forward(self, values: Tensor) -> Tensor:
         """(B, C) or (B, C, H, W), like the input; (B, C, H/2, W/2) with a pool."""
-        if self.training:
-            self.num_batches_tracked.add_(1)
         made = over_runs(
             _normalise, values, self.weight, self.bias, self.running_mean, self.running_var,
             self.momentum, self.eps, self.training, self.relu, self.pool,
@@ -56,16 +55,15 @@ def _normalise(
 ) -> Tensor:  # fmt: skip
     """(R, B, C) or (R, B, C, H, W), pooled where a kernel can."""
     by_pixel = (values if values.dim() == 3 else values.permute(0, 1, 3, 4, 2)).contiguous()
-    bias, pooled = bias.contiguous(), pool and norm_pool.takes(by_pixel)
+    pooled = pool and norm_pool.takes(by_pixel)
     if training:
-        made, mean, variance = _Normalise.apply(by_pixel, weight, bias, eps, relu, pooled)
-        count = by_pixel[0].numel() // by_pixel.shape[-1]
-        running_mean.lerp_(mean, momentum)
-        running_var.lerp_(variance * (count / (count - 1)), momentum)
+        made: Tensor = _Normalise.apply(
+            by_pixel, weight, bias, running_mean, running_var, momentum, eps, relu, pooled
+        )
     else:
         assert not torch.is_grad_enabled()
         scale = weight * (running_var + eps).rsqrt()
-        made = _apply(by_pixel, running_mean.contiguous(), scale, bias, relu, pooled)
+        made = _apply(by_pixel, running_mean.contiguous(), scale, bias.contiguous(), relu, pooled)
     return made if values.dim() == 3 else made.permute(0, 1, 4, 2, 3)
 
 
@@ -78,43 +76,37 @@ def _apply(
 
 
 class _Normalise(torch.autograd.Function):
-    """Values (R, ..., C), weights and biases float32 (R, C), to values, and means and variances.
-
-    With x̂ = (x - μ)/σ and y = γ·x̂ + β, a gradient g at y gives Σg at β, Σ(g·x̂) at γ, and
-    γ/σ·(g - mean(g) - x̂·mean(g·x̂)) at x (Ioffe & Szegedy 2015, section 3).
-    """
+    """Values (R, ..., C) and what `batch_norm.statistics` takes, to values, pooled or not."""
 
     @staticmethod
     def forward(
-        ctx: Any, values: Tensor, weight: Tensor, bias: Tensor, eps: float, relu: bool, pooled: bool
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        mean, variance = batch_norm.moments(_rows(values))
-        inverse = (variance + eps).rsqrt()
-        scale = weight * inverse
-        ctx.save_for_backward(values, mean, inverse, scale, bias)
+        ctx: Any, values: Tensor, weight: Tensor, bias: Tensor, running_mean: Tensor,
+        running_var: Tensor, momentum: float, eps: float, relu: bool, pooled: bool,
+    ) -> Tensor:  # fmt: skip
+        of = batch_norm.statistics(
+            _rows(values), weight, bias, running_mean, running_var, momentum, eps
+        )
+        ctx.save_for_backward(values, *of)
         ctx.relu, ctx.pooled = relu, pooled
-        ctx.mark_non_differentiable(mean, variance)
-        return _apply(values, mean, scale, bias, relu, pooled), mean, variance
+        return _apply(values, of.mean, of.scale, of.bias, relu, pooled)
 
     @staticmethod
-    def backward(
-        ctx: Any, gradient: Tensor, *statistics: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor, None, None, None]:
-        values, mean, inverse, scale, bias = ctx.saved_tensors
-        gradient, rows = gradient.contiguous(), _rows(values)
-        count = rows.shape[1]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        values, *rest = ctx.saved_tensors
+        of, gradient = batch_norm.Statistics(*rest), gradient.contiguous()
+        settings = of.mean, of.scale, of.bias
         if ctx.pooled:
-            of = gradient, values, mean, scale, bias
-            sums, products = norm_pool.gradient_sums(*of)
-            slope = inverse.square() * products / count
-            at_values = norm_pool.gradient_at_values(*of, sums / count, slope)
+            found = norm_pool.slopes(gradient, values, of)
+            at_values = norm_pool.gradient_at_values(
+                gradient, values, *settings, found.shift, found.slope
+            )
         else:
-            of = _rows(gradient), rows, mean, scale, bias
-            sums, products = batch_norm.gradient_sums(*of, ctx.relu)
-            slope = inverse.square() * products / count
-            at_rows = batch_norm.gradient_at_values(*of, sums / count, slope, ctx.relu)
-            at_values = at_rows.view(values.shape)
-        return at_values, inverse * products, sums, None, None, None
+            gradient, rows = _rows(gradient), _rows(values)
+            found = batch_norm.slopes(gradient, rows, of, ctx.relu)
+            at_values = batch_norm.gradient_at_values(
+                gradient, rows, *settings, found.shift, found.slope, ctx.relu
+            ).view(values.shape)
+        return at_values, found.at_weight, found.at_bias, *(None,) * 6
 
 
 def _rows(values: Tensor) -> Tensor:
