@@ -94,6 +94,7 @@ def made_up(count: int) -> Splits:
     """Random images: speed does not depend on what is seen."""
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (count, 32, 32, 3), dtype=np.uint8)
+    images.flags.writeable = False  # as a cache hands them out: their statistics are kept
     labels, names = rng.integers(0, 10, count), tuple(map(str, range(10)))
     few = ImageSet(images[:BATCH], labels[:BATCH], names)
     return Splits("random", ImageSet(images, labels, names), few, "random")

@@ -48,7 +48,7 @@ def assert_agree(together, alone, tolerance=2e-3):
         one, other = a.state.history.epochs[-1], b.state.history.epochs[-1]
         # Of 80 test images a few lie so near to a boundary that roundings decide.
         assert one.test_accuracy == pytest.approx(other.test_accuracy, abs=0.06 + 2 * tolerance)
-        assert one.train_accuracy == pytest.approx(other.train_accuracy, abs=0.02)
+        assert one.train_accuracy == pytest.approx(other.train_accuracy, abs=0.02 + tolerance / 5)
         assert one.learning_rate == other.learning_rate
 
 
