@@ -72,5 +72,7 @@ def _train(jobs: Sequence[Job], runs: Sequence[OpenRun]) -> None:
             [lambda state, run=run: save_state(state, run.checkpoint) for run in runs],  # type: ignore[misc]
         )
     for job, run, why in zip(jobs, runs, replicas.diverged, strict=True):
-        run.trainer.kernels = f"{len(jobs)} runs at once, step: {replicas.engine}"
+        run.trainer.kernels = (
+            f"{len(jobs)} runs at once, {replicas.kernels}, step: {replicas.engine}"
+        )
         run.close(DIVERGED if why else FINISHED, why, job.listen)

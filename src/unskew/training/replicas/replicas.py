@@ -11,6 +11,7 @@ from torch.func import functional_call, vmap
 
 from unskew.data.batches import Batches
 from unskew.data.transfer import moved
+from unskew.kernels.gpu import triton_at_hand
 from unskew.remedies.base import Batch
 from unskew.training.captured import Captured
 from unskew.training.checkpoint import State
@@ -170,6 +171,13 @@ class Replicas:
     def _note_engine(self, step: Captured) -> None:
         self.engine = f"plain: {step.reason}" if step.reason else "graph"
 
+    @property
+    def kernels(self) -> str:
+        """What the layers are computed with, for people: "fused", or "plain" and why."""
+        off = "the recipe does without kernels" if self._recipe.kernels == "off" else ""
+        reason = off or triton_at_hand.why_not(self._device)
+        return f"plain: {reason}" if reason else "fused"
+
     def _step_of(self, examples: Examples, of_all: Epoch) -> Callable[..., tuple[Tensor, ...]]:
         """A step of all runs: (rates, the examples' inputs) to (losses, right).
 
@@ -208,6 +216,7 @@ class Replicas:
         used: `_used` of each part.
         """
         self._network.train(training)
+        triton_at_hand.want(self._recipe.kernels != "off")
         parameters: Tensors = {}
         for part, rows in zip(self._stack.parts, used, strict=True):
             parameters |= part.each(rows)
