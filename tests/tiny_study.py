@@ -22,6 +22,7 @@ model = "cnn"
 epochs = 2
 max_steps = 6
 batch_size = 50
+learning_rate = 1e-3
 [[arms]]
 name = "wd{weight_decay}"
 label.en = "decay {weight_decay}"

@@ -12,11 +12,11 @@ from filelock import FileLock
 
 from tests.report.synthetic import write_study
 from tests.tiny_study import TEXT
-from unskew.cli.main import main
 from unskew.study.spec import Study
 
 
-def unskew(*arguments, cwd=None, **environment):
+def started(*arguments, cwd=None, **environment):
+    """The command in a process of its own."""
     return subprocess.run(
         [sys.executable, "-m", "unskew", *map(str, arguments)],
         capture_output=True,
@@ -47,7 +47,7 @@ def unskew(*arguments, cwd=None, **environment):
     ],
 )
 def test_every_verb_has_help_with_examples(verb):
-    done = unskew(*verb, "--help")
+    done = started(*verb, "--help")
     assert done.returncode == 0
     assert "Usage" in done.stdout
     assert "Example" in done.stdout
@@ -63,12 +63,12 @@ def test_help_imports_nothing_heavy():
     assert done.stdout.strip().endswith("[]")
 
 
-def test_train_writes_what_a_studys_run_writes_and_prints_json(squares, tmp_path):
+def test_train_writes_what_a_studys_run_writes_and_prints_json(unskew, squares, tmp_path):
     out = tmp_path / "out"
     arguments = ("train", "--data", squares, "--epochs", 2, "--batch-size", 40, "--skew",
                  "step:0-1:0.5", "--remedy", "oversample_augmented", "--remedy-option",
                  "oversample_augmented.noise=0.2", "--out", out, "--json")  # fmt: skip
-    done = unskew(*arguments)
+    done = started(*arguments)
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert told["outcome"] == "finished"
@@ -90,7 +90,7 @@ def test_train_writes_what_a_studys_run_writes_and_prints_json(squares, tmp_path
     assert "\x1b[" not in table.stdout
 
 
-def test_balance_auto_runs_the_plain_baseline_beside_what_it_picks(squares, tmp_path):
+def test_balance_auto_runs_the_plain_baseline_beside_what_it_picks(unskew, squares, tmp_path):
     arguments = ("train", "--data", squares, "--epochs", 1, "--batch-size", 40, "--out", tmp_path,
                  "--balance", "auto", "--json")  # fmt: skip
     done = unskew(*arguments, "--skew", "step:0:0.1")
@@ -108,7 +108,7 @@ def test_balance_auto_runs_the_plain_baseline_beside_what_it_picks(squares, tmp_
     assert "leave out --remedy focal" in both.stderr
 
 
-def test_remedies():
+def test_remedies(unskew):
     assert "balanced_softmax" in json.loads(unskew("remedies", "list", "--json").stdout)
     shown = unskew("remedies", "show", "focal")
     assert "--remedy-option focal.gamma=" in shown.stdout
@@ -116,7 +116,7 @@ def test_remedies():
 
 def test_study_then_report(squares, tmp_path):
     (tmp_path / "tiny.toml").write_text(TEXT)
-    done = unskew("study", "tiny.toml", "--data", squares, "--seeds", 1, "--set", "momentum=0.5",
+    done = started("study", "tiny.toml", "--data", squares, "--seeds", 1, "--set", "momentum=0.5",
                   "--subset-per-seed", "--lang", "zh", cwd=tmp_path)  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "report: unskew-tiny/report.html"
@@ -125,11 +125,11 @@ def test_study_then_report(squares, tmp_path):
     page = (tmp_path / "unskew-tiny/report.html").read_text("utf-8")
     assert "小型研究" in page
     assert "每个种子各自抽取子集" in page  # of method.pairing_each
-    again = unskew("report", "unskew-tiny", "--format", "md", "--json", cwd=tmp_path)
+    again = started("report", "unskew-tiny", "--format", "md", "--json", cwd=tmp_path)
     assert json.loads(again.stdout) == {"report": "unskew-tiny/report.md"}
 
 
-def test_models():
+def test_models(unskew):
     names = json.loads(unskew("models", "list", "--json").stdout)
     assert {"cnn", "lstm", "resnet32"} <= names.keys()
     shown = unskew("models", "show", "cnn")
@@ -138,14 +138,14 @@ def test_models():
     assert told["layers"][-1]["output_shape"] == [4]
 
 
-def test_a_network_is_drawn_that_no_memory_holds():
+def test_a_network_is_drawn_that_no_memory_holds(unskew):
     done = unskew("models", "show", "cnn", "--image-size", 2048, "--option", "hidden=1000000",
                   "--json")  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["parameters"] > 8e12
 
 
-def test_data_lists_and_clears(squares, tmp_path):
+def test_data_lists_and_clears(unskew, squares, tmp_path):
     own = {"UNSKEW_CACHE": str(tmp_path / "cache")}
     unskew("train", "--data", squares, "--epochs", 1, "--batch-size", 40, "--out", tmp_path, **own)
     told = json.loads(unskew("data", "--json", **own).stdout)
@@ -156,7 +156,7 @@ def test_data_lists_and_clears(squares, tmp_path):
     assert json.loads(unskew("data", "list", "--json", **own).stdout)["cached"] == []
 
 
-def test_cifar10_is_cleared_by_the_name_it_is_opened_by(tmp_path):
+def test_cifar10_is_cleared_by_the_name_it_is_opened_by(unskew, tmp_path):
     """With its download, whole or cut off, and nothing else."""
     own = {"UNSKEW_CACHE": str(tmp_path)}
     for folder, name in (("a", "CIFAR-10"), ("b", "photos")):
@@ -174,7 +174,7 @@ def test_cifar10_is_cleared_by_the_name_it_is_opened_by(tmp_path):
     assert [item["name"] for item in left] == ["photos"]
 
 
-def test_studies_of_two_data_sets_are_ranked(tmp_path):
+def test_studies_of_two_data_sets_are_ranked(unskew, tmp_path):
     study = Study.from_toml(
         'name = "two"\n[[arms]]\nname = "{remedy}"\ngrid = { remedy = ["none", "drw"] }', "two"
     )
@@ -250,24 +250,17 @@ def test_studies_of_two_data_sets_are_ranked(tmp_path):
     ],
 )
 def test_a_mistake_is_one_sentence_exit_code_2_and_nothing_written(
-    arguments, words, tmp_path, monkeypatch, capsys
+    unskew, arguments, words, tmp_path
 ):
-    # In this process: to start one for each takes minutes in all, and some others here are started.
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["unskew", *map(str, arguments)])
-    for name, value in {"NO_COLOR": "1", "COLUMNS": "200"}.items():
-        monkeypatch.setenv(name, value)
-    with pytest.raises(SystemExit) as ended:
-        main()
-    told = capsys.readouterr()
-    assert ended.value.code == 2, told.err
-    assert words in told.err
-    assert "Traceback" not in told.err
-    assert told.out == ""
+    told = unskew(*arguments, cwd=tmp_path)
+    assert told.returncode == 2, told.stderr
+    assert words in told.stderr
+    assert "Traceback" not in told.stderr
+    assert told.stdout == ""
     assert not list(tmp_path.iterdir())
 
 
-def test_brackets_in_names_are_no_markup(squares, tmp_path):
+def test_brackets_in_names_are_no_markup(unskew, squares, tmp_path):
     """Of folders, classes and files; what looks like the end of a style is not the end of us."""
     folder = tmp_path / "photos[v2]"
     shutil.unpack_archive(squares, folder)
@@ -285,7 +278,7 @@ def test_brackets_in_names_are_no_markup(squares, tmp_path):
     assert "photos[v2]" in unskew("data").stdout
 
 
-def test_two_processes_do_not_train_one_run(squares, tmp_path):
+def test_two_processes_do_not_train_one_run(unskew, squares, tmp_path):
     arguments = ("train", "--data", squares, "--epochs", 1, "--batch-size", 40, "--out", tmp_path)
     assert unskew(*arguments).returncode == 0
     (run,) = (tmp_path / "runs").iterdir()
@@ -297,7 +290,7 @@ def test_two_processes_do_not_train_one_run(squares, tmp_path):
     assert {path.name: path.read_bytes() for path in run.iterdir()} == before
 
 
-def test_json_is_asked_for_before_or_after_the_verb():
+def test_json_is_asked_for_before_or_after_the_verb(unskew):
     for arguments in (["data", "--json"], ["data", "--json", "list"], ["data", "list", "--json"]):
         assert "known" in json.loads(unskew(*arguments).stdout)
 
@@ -342,17 +335,17 @@ def test_a_folder_whose_name_is_no_text_is_written_and_named(squares, tmp_path):
     """The run took hours: its result is printed whatever the folder and the terminal are."""
     out = os.fsdecode(os.fsencode(tmp_path) + b"/r\xe9sum\xe9")
     arguments = ("train", "--data", squares, "--epochs", 1, "--batch-size", 40, "--out", out)
-    done = unskew(*arguments, "--json")
+    done = started(*arguments, "--json")
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert Path(told["folder"]).samefile(Path(out, "runs", told["run"]))
-    table = unskew(*arguments, PYTHONIOENCODING="ascii")
+    table = started(*arguments, PYTHONIOENCODING="ascii")
     assert table.returncode == 0, table.stderr
     assert r"\u2013" in table.stdout  # between the ends of an interval
 
 
 @pytest.mark.parametrize("verb", [("train",), ("study", "own-data")])
-def test_nothing_is_written_among_the_images(verb, squares, tmp_path):
+def test_nothing_is_written_among_the_images(unskew, verb, squares, tmp_path):
     photos = tmp_path / "photos"
     shutil.unpack_archive(squares, photos)
     before = sorted(photos.rglob("*"))
@@ -364,17 +357,14 @@ def test_nothing_is_written_among_the_images(verb, squares, tmp_path):
 
 
 def test_forced_colours_draw_no_bars_in_a_log(squares, tmp_path):
-    done = unskew("train", "--data", squares, "--epochs", 1, "--batch-size", 40, "--out", tmp_path,
+    done = started("train", "--data", squares, "--epochs", 1, "--batch-size", 40, "--out", tmp_path,
                   FORCE_COLOR="1")  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "\x1b[?25l" not in done.stderr  # hides the cursor while bars move
     assert "training accuracy" in done.stderr
-    assert "steps: too few for the statistics that batch norms use" in done.stderr.replace(
-        "\n", " "
-    )
 
 
-def test_a_study_is_skewed_by_set(squares, tmp_path):
+def test_a_study_is_skewed_by_set(unskew, squares, tmp_path):
     text = TEXT.replace("recipe.skew", "# recipe.skew")
     (tmp_path / "tiny.toml").write_text(text)
     done = unskew("study", "tiny.toml", "--data", squares, "--seeds", 1, "--set",
@@ -386,7 +376,7 @@ def test_a_study_is_skewed_by_set(squares, tmp_path):
                for run in (tmp_path / "out" / "runs").iterdir())  # fmt: skip
 
 
-def test_a_skew_of_test_images_that_are_not_touched_is_refused(squares, tmp_path):
+def test_a_skew_of_test_images_that_are_not_touched_is_refused(unskew, squares, tmp_path):
     done = unskew("train", "--data", squares, "--validation", 0.2, "--test-skew", "step:0-1:0.5",
                   "--out", tmp_path / "out")  # fmt: skip
     assert done.returncode == 2
@@ -395,13 +385,13 @@ def test_a_skew_of_test_images_that_are_not_touched_is_refused(squares, tmp_path
 
 
 def test_a_diverged_run_exits_with_1_and_says_why(squares, tmp_path):
-    done = unskew("train", "--data", squares, "--lr", "1e20", "--epochs", 20, "--batch-size", 40,
+    done = started("train", "--data", squares, "--lr", "1e20", "--epochs", 20, "--batch-size", 40,
                   "--out", tmp_path)  # fmt: skip
     assert done.returncode == 1
     assert "lower the learning rate" in done.stderr
 
 
-def test_a_study_tells_which_runs_diverged(squares, tmp_path):
+def test_a_study_tells_which_runs_diverged(unskew, squares, tmp_path):
     (tmp_path / "tiny.toml").write_text(TEXT)
     done = unskew("study", "tiny.toml", "--data", squares, "--seeds", 1, "--json", "--set",
                   "learning_rate=1e20", "--set", "max_steps=6", cwd=tmp_path)  # fmt: skip
@@ -413,7 +403,7 @@ def test_a_study_tells_which_runs_diverged(squares, tmp_path):
     assert done.stderr.count("diverged: cnn-") == 5
 
 
-def test_a_damaged_file_in_a_users_folder_is_counted_or_refused(squares, tmp_path):
+def test_a_damaged_file_in_a_users_folder_is_counted_or_refused(unskew, squares, tmp_path):
     folder = tmp_path / "photos"
     shutil.unpack_archive(squares, folder)
     (folder / "train" / "class 0" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")

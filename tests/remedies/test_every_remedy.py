@@ -241,7 +241,8 @@ def resume(name, splits, epochs):
     Where it was stopped.
     """
     recipe = Recipe(
-        data="squares", remedy=name, epochs=2, batch_size=20, precision="float32",
+        data="squares", model="lstm", model_options={"hidden_size": 32}, remedy=name, epochs=2,
+        batch_size=20, precision="float32",
         skew=StepSkew(profile="step", classes=(0, 1), keep=0.2), weight_decay=1e-3,
     )  # fmt: skip
     whole = Trainer(recipe, splits)

@@ -4,6 +4,7 @@ import pytest
 
 from tests.report.synthetic import write_study
 from tests.tiny_study import cache, data, finished, squares, tiny  # noqa: F401
+from unskew.report.figures import style
 from unskew.study.spec import Study
 
 TEXT = """
@@ -56,3 +57,25 @@ def strength(run) -> float:
 @pytest.fixture(scope="session")
 def made_up(study, tmp_path_factory):
     return write_study(tmp_path_factory.mktemp("made-up") / "out", study, strength=strength)
+
+
+def undrawn_save(figure, folder, name):
+    """As `style.save`, with empty files: a report draws for nine tenths of its time."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for kind in ("png", "svg"):
+        (folder / f"{name}.{kind}").touch()
+    return "<svg></svg>"
+
+
+@pytest.fixture(scope="module")
+def undrawn():
+    """For modules about what a report says; its figures are made, not drawn."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(style, "save", undrawn_save)
+        yield
+
+
+@pytest.fixture
+def once_undrawn(monkeypatch):
+    """As `undrawn`, for one test."""
+    monkeypatch.setattr(style, "save", undrawn_save)

@@ -11,6 +11,8 @@ from unskew.report.interacting import interact
 from unskew.report.sections.interactions import family_sentence, interaction_sentence
 from unskew.study.spec import Study
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 TEXT = """
 name = "crossed"
 seeds = 6

@@ -17,6 +17,8 @@ from unskew.report.sections.rankings import ranking_sentence, rankings_section
 from unskew.study.results import load_results
 from unskew.study.spec import Study
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 TEXT = """
 name = "ranked"
 seeds = 2

@@ -29,6 +29,13 @@ def out(finished, tmp_path):
     return shutil.copytree(finished, tmp_path / "out")
 
 
+@pytest.fixture(scope="module")
+def written(finished, tmp_path_factory):
+    """The page of a finished study, with its figures beside it."""
+    out = tmp_path_factory.mktemp("written") / "out"
+    return write_report(shutil.copytree(finished, out))
+
+
 def flat(language):
     table = tomllib.loads((WORDS / f"{language}.toml").read_text("utf-8"))
     return {f"{s}.{k}": text for s, part in table.items() for k, text in part.items()}
@@ -55,8 +62,8 @@ def test_every_message_is_used():
         assert by_rule or f'"{key.removesuffix("_one")}"' in sources, key
 
 
-def test_one_page_that_needs_nothing_beside_it(out):
-    page = write_report(out).read_text("utf-8")
+def test_one_page_that_needs_nothing_beside_it(written):
+    page = written.read_text("utf-8")
     assert not re.search(r'(src|href)="(?!data:|#)', page)
     assert "http" not in re.sub(r'xmlns(:\w+)?="[^"]*"|"http://www\.w3\.org[^"]*"', "", page)
     assert page.count("<svg") == len(re.findall(r'<svg role="img" aria-label="[^"]+', page))
@@ -67,6 +74,7 @@ def test_one_page_that_needs_nothing_beside_it(out):
         assert f"<h2>{title}</h2>" in page
 
 
+@pytest.mark.usefixtures("once_undrawn")
 def test_the_numbers_on_the_page_are_those_of_the_results(out):
     page = write_report(out).read_text("utf-8")
     results = load_results(out)
@@ -81,6 +89,7 @@ def test_the_numbers_on_the_page_are_those_of_the_results(out):
     assert re.search(r"Skew helps.” — does not hold here: [^<]*\. No\.</li>", page)
 
 
+@pytest.mark.usefixtures("once_undrawn")
 def test_texts_from_outside_are_escaped(out):
     for form in ("html", "md"):
         text = write_report(out, form).read_text("utf-8")
@@ -106,11 +115,11 @@ def test_names_of_classes_and_arms_are_text_everywhere(study, tmp_path, monkeypa
     assert "$_$" in figures
 
 
-def test_written_again_it_is_the_same(out):
-    first = write_report(out).read_bytes()
-    assert write_report(out).read_bytes() == first
+def test_written_again_it_is_the_same(written, out):
+    assert write_report(out).read_bytes() == written.read_bytes()
 
 
+@pytest.mark.usefixtures("once_undrawn")
 def test_it_tells_how_far_it_has_come(out):
     told = []
     write_report(out, listen=lambda done, total: told.append((done, total)))
@@ -118,17 +127,18 @@ def test_it_tells_how_far_it_has_come(out):
     assert len({total for _, total in told}) == 1
 
 
-def test_figures_are_written_as_png_and_svg(out):
-    write_report(out)
-    names = {path.stem for path in (out / "figures").iterdir()}
+def test_figures_are_written_as_png_and_svg(written):
+    figures = written.parent / "figures"
+    names = {path.stem for path in figures.iterdir()}
     assert {"class-counts", "samples", "curves-cnn", "comparison-1", "confusion",
             "minority-majority", "choice-1", "overview", "network-cnn"} <= names  # fmt: skip
     for name in names:
-        with Image.open(out / "figures" / f"{name}.png") as image:
+        with Image.open(figures / f"{name}.png") as image:
             assert image.width > 600
-        assert (out / "figures" / f"{name}.svg").read_text("utf-8").startswith("<?xml")
+        assert (figures / f"{name}.svg").read_text("utf-8").startswith("<?xml")
 
 
+@pytest.mark.usefixtures("once_undrawn")
 def test_chinese_and_markdown(out):
     page = write_report(out, "html", "zh").read_text("utf-8")
     assert '<html lang="zh">' in page
@@ -140,6 +150,7 @@ def test_chinese_and_markdown(out):
         assert (out / figure).exists()
 
 
+@pytest.mark.usefixtures("once_undrawn")
 def test_an_unfinished_study_says_what_is_missing(out):
     for run in list((out / "runs").iterdir()):
         recipe = (run / "recipe.toml").read_text()
@@ -155,6 +166,7 @@ def test_an_unfinished_study_says_what_is_missing(out):
     assert "6 of 6 runs are not over yet" in write_report(out).read_text("utf-8")
 
 
+@pytest.mark.usefixtures("once_undrawn")
 def test_a_diverged_run_is_told_and_counts_in_no_figure(out):
     results = load_results(out)
     run = results.arms["full"].runs[0]
@@ -164,6 +176,7 @@ def test_a_diverged_run_is_told_and_counts_in_no_figure(out):
     assert "1 of 2 runs diverged" in page
 
 
+@pytest.mark.usefixtures("once_undrawn")
 def test_what_is_no_study(tmp_path, out):
     with pytest.raises(UserError, match=r"is no study's folder \(it has no study.toml"):
         write_report(tmp_path)
@@ -191,8 +204,8 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
 @pytest.mark.parametrize("width", [1200, 390])
-def test_a_browser_shows_it_without_a_sideways_scroll(out, tmp_path, width):
-    page = write_report(out)
+def test_a_browser_shows_it_without_a_sideways_scroll(written, tmp_path, width):
+    page = written
     # The page tells its own width through its title, which the browser prints with the DOM.
     probe = tmp_path / "probe.html"
     script = (

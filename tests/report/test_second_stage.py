@@ -12,6 +12,8 @@ from unskew.report.sections.second_stage import confirm, how_chosen, second_stag
 from unskew.study.parts import FIRST_FRESH_SEED
 from unskew.study.spec import Study
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 TEXT = """
 name = "stages"
 seeds = 3

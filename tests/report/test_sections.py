@@ -27,6 +27,8 @@ from unskew.study.parts import Claim, Published
 from unskew.study.results import load_results
 from unskew.study.spec import Study
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 def document_of(out, figures, language="en") -> tuple[Document, Context]:
     context = Context(Words(language), figures, load_results(out))

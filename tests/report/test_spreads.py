@@ -71,6 +71,7 @@ def test_an_interval_that_closes_is_not_taken_for_certainty(out, tmp_path):
     assert "closes at zero" not in spread_sentence(context, none)
 
 
+@pytest.mark.usefixtures("once_undrawn")
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_the_report_has_both(out, tmp_path, language):
     context = context_of(out, tmp_path, language)

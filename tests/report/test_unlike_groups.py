@@ -18,6 +18,8 @@ from unskew.report.sections.spreads import spread_sentence
 from unskew.report.spreads import spread_all
 from unskew.study.spec import Study
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 TEXT = """
 name = "two-skews"
 seeds = 3

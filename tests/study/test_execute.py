@@ -182,7 +182,9 @@ def test_a_recipe_that_does_not_fit_the_data_is_refused_before_anything_runs(tin
 def study_command(folder, squares):
     """`unskew study` on the tiny study, long enough to be interrupted; and where it writes."""
     file = folder / "tiny.toml"
-    file.write_text(TEXT.replace("max_steps = 6", "").replace("epochs = 2", "epochs = 25"))
+    small = 'model = "lstm"\nmodel_options = { hidden_size = 32, hidden = 32 }'
+    text = TEXT.replace('model = "cnn"', small).replace("epochs = 2", "epochs = 20")
+    file.write_text(text.replace("max_steps = 6", ""))
     out = folder / "out"
     arguments = [sys.executable, "-m", "unskew", "study", str(file), "--seeds", "1",
                  "--data", str(squares), "--out", str(out)]  # fmt: skip
@@ -195,11 +197,17 @@ def command(tmp_path, squares):
 
 
 @pytest.fixture(scope="module")
-def uninterrupted(tmp_path_factory, squares):
+def uninterrupted(tmp_path_factory, squares, data):
     """The folder of the same study, never stopped."""
-    arguments, out = study_command(tmp_path_factory.mktemp("uninterrupted"), squares)
-    subprocess.run(arguments, check=True, capture_output=True, timeout=300)
-    return out
+    folder = tmp_path_factory.mktemp("uninterrupted")
+    study_command(folder, squares)
+    assert execute_study(long_study(folder, squares), data, folder / "out") == {}
+    return folder / "out"
+
+
+def long_study(folder, squares):
+    """What the command of `folder` runs."""
+    return Study.load(folder / "tiny.toml").override(data=str(squares), seeds=1)
 
 
 def wait_for(condition, seconds=120):
@@ -274,19 +282,24 @@ def test_what_waits_for_a_twin_of_another_process_goes_on_after_it(tiny, data, t
 
 def workers_of(pid):
     """Process ids of a study's workers, from what Linux tells of it."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    of_threads = Path(f"/proc/{pid}/task").glob("*/children")
+    children = [child for of_one in of_threads for child in of_one.read_text().split()]
     return [int(c) for c in children if b"spawn_main" in Path(f"/proc/{c}/cmdline").read_bytes()]
 
 
-def test_a_worker_that_is_killed_is_replaced(command, uninterrupted):
-    arguments, out = command
-    process = subprocess.Popen(arguments, stderr=subprocess.PIPE)
+def test_a_worker_that_is_killed_is_replaced(command, tmp_path, squares, data, uninterrupted):
+    _, out = command
+    before, found = set(workers_of(os.getpid())), []
+    study = long_study(tmp_path, squares)
+    thread = threading.Thread(target=lambda: found.append(execute_study(study, data, out)))
+    thread.start()
     wait_for(lambda: list(out.glob("runs/*/checkpoint.safetensors")))
-    killed = workers_of(process.pid)
+    killed = set(workers_of(os.getpid())) - before
     assert killed
     for worker in killed:
         os.kill(worker, signal.SIGKILL)
-    assert process.wait(timeout=300) == 0
+    thread.join(timeout=300)
+    assert found == [{}]
     assert len(rows(out / "results.csv")) == 3
     weights = sorted(out.glob("runs/*/model.safetensors"))
     assert len(weights) == 5

@@ -21,6 +21,8 @@ TEXT = """
 name = "stages"
 seeds = 2
 [recipe]
+model = "lstm"
+model_options = { hidden_size = 32, hidden = 32 }
 max_steps = 5
 epochs = 1
 batch_size = 20

@@ -26,11 +26,12 @@ from unskew.training.trainer import Trainer
 
 # Late epochs, second stages and rates that change in every step; a last batch that is shorter.
 RECIPE = Recipe(
-    batch_size=16, epochs=3, skew=StepSkew(classes=(0, 1), keep=0.5), weight_decay=1e-3,
-    schedule="one_cycle", precision="float32", kernels="off",
+    model="whitened_cnn", model_options={"width": 8}, batch_size=16, epochs=3,
+    skew=StepSkew(classes=(0, 1), keep=0.5), weight_decay=1e-3, schedule="one_cycle",
+    precision="float32", kernels="off",
 )  # fmt: skip
 SHIPPED = ["none", *names()]
-MUON = {"model": "whitened_cnn", "model_options": {"width": 8}, "optimizer": "muon"}
+MUON = {"optimizer": "muon"}
 OPTIMISERS = [
     {"optimizer": "adamw"},
     {"nesterov": True, "bias_learning_rate": 0.2},
@@ -354,7 +355,8 @@ def test_on_a_gpu_every_remedys_step_is_a_graph(splits, monkeypatch, remedy):
 
 @pytest.mark.gpu
 @pytest.mark.parametrize(
-    "changes", [{"optimizer": "adamw", "learning_rate": 1e-3}, MUON, {"model": "lstm"}]
+    "changes",
+    [{"optimizer": "adamw", "learning_rate": 1e-3}, MUON, {"model": "lstm", "model_options": {}}],
 )
 def test_on_a_gpu_every_optimisers_step_is_a_graph(splits, monkeypatch, changes):
     agree_on_gpu(RECIPE.with_(**{"learning_rate": 0.01} | changes), splits, monkeypatch)

@@ -137,10 +137,12 @@ def train(
     from unskew.cli.tables import evaluation_table
     from unskew.errors import UserError
     from unskew.kernels.memory import keep_freed_memory
+    from unskew.training.compiler import import_compiler_late
     from unskew.training.device import check_device
     from unskew.training.fitting import check_fits, check_recipe
     from unskew.training.recipe import Recipe, make_recipe
 
+    import_compiler_late()
     settings = _settings(context)
     wanted = make_recipe(settings) if recipe is None else Recipe.load(recipe, **settings)
     written = out or Path("unskew-train")
@@ -174,9 +176,8 @@ def train(
             complain("diverged", outcome.message)
         elif not as_json:
             stdout().print(evaluation_table(evaluation, each.remedy), soft_wrap=False)
-            for note in (outcome.message, _few_steps(folder)):
-                if note:
-                    remark(note)
+            if outcome.message:
+                remark(outcome.message)
             remark(f"written to {folder}")
     if as_json:
         # A list whatever was picked, so that a script need not ask which of two shapes it got.
@@ -220,24 +221,6 @@ def _settings(context: typer.Context) -> dict[str, Any]:
             value = context.params[option]
             settings[field] = parsers[option](value) if option in parsers else value
     return settings
-
-
-FEW = 100
-"""Steps. A batch norm's running statistics move a tenth of their way in each, from 0 and 1, and
-behind weights that change the fastest at first."""
-
-
-def _few_steps(folder: Path) -> str:
-    """That a run has been too short for what it may say of new images; empty if it has not."""
-    from unskew.training.history import History
-
-    steps = len(History.load(folder).losses)
-    if steps >= FEW:
-        return ""
-    return (
-        f"only {steps} steps: too few for the statistics that batch norms use on new images, which "
-        f"may look far worse than training; take more --epochs, for {FEW} steps or more"
-    )
 
 
 def _balanced(wanted: Recipe, splits: Splits) -> list[Recipe]:

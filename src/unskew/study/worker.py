@@ -68,8 +68,10 @@ def work(connection: Connection, data: Data, threads: int, device: str) -> None:
     import torch
 
     from unskew.kernels.memory import keep_freed_memory
+    from unskew.training.compiler import import_compiler_late
 
     keep_freed_memory()
+    import_compiler_late()
     torch.set_num_threads(threads)
     try:
         splits, fault = _open(data)

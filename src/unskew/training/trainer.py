@@ -29,6 +29,7 @@ from unskew.training.predict import predict_logits
 from unskew.training.recipe import Recipe
 from unskew.training.replayed import RECORDED_ON, Replayed, Step
 from unskew.training.seeding import gpus, seed_generators, seeded
+from unskew.training.short import gather, gathering, is_short
 from unskew.training.shown import select
 from unskew.training.stages import enter_stage, hold_frozen, rest_stem
 from unskew.training.state import Position, TrainingState
@@ -165,6 +166,7 @@ class Trainer:
         self._note_engine(step)
         del step  # and with it the recording's memory, before prediction asks for some
         self._settle()
+        self._gather_statistics(epoch)
         self._clock(mark)
         self.end_epoch(predict_logits(self.state.network, self.judged_batches, self.dtype), listen)
 
@@ -205,6 +207,18 @@ class Trainer:
         self._remedy.after_step(state.network, self.facts, number)
         assert right is not None
         return loss, right
+
+    def _gather_statistics(self, epoch: Epoch) -> None:
+        """Show a short run's norms the epoch's batches again, before new images are looked at."""
+        if not is_short(self.recipe, self.stages, epoch.steps):
+            return
+        network = self.state.network
+
+        def show(step: int) -> None:
+            with autocast(self.dtype, self.device):
+                network(epoch.batch(step).images)
+
+        gather(gathering(network), self.state.position.step, show)
 
     # -- bookkeeping --------------------------------------------------------------------------
 

@@ -9,7 +9,8 @@ import pytest
 pytest.importorskip("triton")
 
 
-def test_kernels_as_numpy_code():
+@pytest.mark.parametrize("which", ["not slow", pytest.param("slow", marks=pytest.mark.slow)])
+def test_kernels_as_numpy_code(which):
     """In a process of its own: Triton asks once, when its kernels are defined."""
     command = [
         sys.executable,
@@ -18,6 +19,8 @@ def test_kernels_as_numpy_code():
         "-q",
         "-p",
         "no:cacheprovider",
+        "-m",
+        which,
         "tests/kernels/gpu/test_triton.py",
     ]
     done = subprocess.run(

@@ -12,6 +12,7 @@ from unskew.training.replicas.joint.convolution import channels_last
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
 DEVICE = "cpu" if INTERPRETED else "cuda"
 pytestmark = [] if INTERPRETED else [pytest.mark.gpu]
+LONG = [pytest.mark.slow] if INTERPRETED else []
 FORMATS = [torch.float32, torch.bfloat16]
 
 
@@ -52,7 +53,7 @@ def settings_of(runs, channels, seed=2):
 
 
 @pytest.mark.parametrize("dtype", FORMATS)
-@pytest.mark.parametrize("shape", [(1, 2, 1), (3, 70, 5), (2, 300, 32), (2, 33, 200)], ids=str)
+@pytest.mark.parametrize("shape", [(1, 2, 1), (3, 70, 5), (2, 300, 32), (1, 9, 200)], ids=str)
 def test_batch_norm(both_ways, shape, dtype):
     runs, _, channels = shape
     values = random(*shape, dtype=dtype, spread=2, centre=10)
@@ -137,10 +138,11 @@ def test_cells_far_from_zero_neither_overflow_nor_vanish(both_ways):
 
 LAYERS = [
     # batch, height, width, in, out, stride, padding
-    (3, 8, 8, 3, 20, 1, 1),
-    (2, 9, 7, 16, 16, 2, 1),
-    (2, 5, 5, 70, 130, 1, 1),
-    (2, 8, 8, 33, 40, 1, 0),
+    (2, 6, 6, 3, 20, 1, 1),
+    (1, 9, 7, 16, 16, 2, 1),
+    (1, 4, 4, 70, 16, 1, 1),
+    pytest.param((1, 4, 4, 16, 130, 1, 1), marks=LONG),
+    pytest.param((1, 6, 6, 33, 40, 1, 0), marks=LONG),
 ]
 
 
@@ -170,8 +172,9 @@ def test_convolution(layer):
         torch.nn.grad.conv2d_weight(own, weights.shape, slope, **settings)
         for own, weights, slope in of_each
     ]))  # fmt: skip
-    again = convolution.weight_gradient(images, gradient, stride, padding)
-    assert torch.equal(found, again)
+    if not INTERPRETED:
+        again = convolution.weight_gradient(images, gradient, stride, padding)
+        assert torch.equal(found, again)
     if stride == 1:
         agree(convolution.image_gradient(gradient, weight, padding), torch.stack([
             torch.nn.grad.conv2d_input(own.shape, weights, slope, **settings)

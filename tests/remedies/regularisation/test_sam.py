@@ -80,16 +80,16 @@ def test_held_statistics_are_those_of_before_and_frozen_layers_still_use_theirs(
 
 @pytest.mark.parametrize("name", ["sam", "imbalanced_sam"])
 def test_running_statistics_and_accuracy_are_those_of_the_unperturbed_pass(splits, name):
-    recipe = Recipe(epochs=1, batch_size=40, max_steps=1, skew=SKEW, precision="float32")
+    recipe = Recipe(epochs=1, batch_size=40, skew=SKEW, precision="float32")
     plain, changed = Trainer(recipe, splits), Trainer(recipe.with_(remedy=name), splits)
     for trainer in (plain, changed):
-        trainer.fit()
+        next(trainer.epoch())
+        trainer.save()  # which fetches the losses
     buffers = dict(changed.state.network.named_buffers())
     for key, value in plain.state.network.named_buffers():
         assert torch.equal(value, buffers[key]), key
     assert plain.state.history.losses == pytest.approx(changed.state.history.losses)
-    first, second = plain.state.history.epochs[0], changed.state.history.epochs[0]
-    assert first.train_accuracy == second.train_accuracy
+    assert plain.state.position.correct == changed.state.position.correct
 
 
 def softmax_regression(labels, facts, name, **options):

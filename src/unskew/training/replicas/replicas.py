@@ -21,9 +21,11 @@ from unskew.training.events import Event
 from unskew.training.predict import AT_ONCE
 from unskew.training.replicas.descent import descend
 from unskew.training.replicas.examples import Examples, examples_of
+from unskew.training.replicas.joint.norm import Norm
 from unskew.training.replicas.kin import kinship
 from unskew.training.replicas.layers import names_in_float32, vmappable
 from unskew.training.replicas.stack import Part, Stack
+from unskew.training.short import gather, is_short
 from unskew.training.trainer import REPORT_EVERY, Trainer
 
 Listener = Callable[[Event], None]
@@ -166,6 +168,7 @@ class Replicas:
         self._settle()
         self._clock(mark)
         self._note_engine(step_of_all)
+        self._gather_statistics(examples, step, steps)
         self._end_epoch(listen)
 
     def _note_engine(self, step: Captured) -> None:
@@ -286,6 +289,19 @@ class Replicas:
         for trainer in self._alive():
             trainer.state.position.seconds += (now - mark) / len(self.trainers)
         return now
+
+    def _gather_statistics(self, examples: Examples, done: int, steps: int) -> None:
+        """As `Trainer` does after `done` of an epoch's steps."""
+        if not is_short(self._recipe, self.trainers[0].stages, steps):
+            return
+        norms = [module for module in self._network.modules() if isinstance(module, Norm)]
+        used = [self._used(part) for part in self._stack.parts]
+
+        def show(step: int) -> None:
+            images, *_ = examples(*examples.inputs(step)[1])
+            self._forward(images, used, training=True)
+
+        gather(norms, done, show)
 
     def _end_epoch(self, listen: Sequence[Listener]) -> None:
         logits = self._predict(self.trainers[0].judged_batches)
