@@ -1,9 +1,12 @@
 """A study small enough to run in a test: two arms and a choice, a few steps each."""
 
 import io
+import os
 import zipfile
+from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from PIL import Image
 
 from tests.conftest import make_images
@@ -53,9 +56,23 @@ claims = [
 """
 
 
+def once(tmp_path_factory, name, make):
+    """What `make(path)` puts at a path, made once for all of xdist's processes and all rooms."""
+    base = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent
+    path = base / name
+    with FileLock(base / f"{name}.lock"):
+        if not path.exists():
+            unfinished = base / f"unfinished-{name}"
+            make(unfinished)
+            unfinished.rename(path)
+    return path
+
+
 @pytest.fixture(scope="session")
 def cache(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("cache")
+    folder = once(tmp_path_factory, "cache", Path.mkdir)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("UNSKEW_CACHE", str(folder))
         yield folder
@@ -64,14 +81,16 @@ def cache(tmp_path_factory):
 @pytest.fixture(scope="session")
 def squares(cache, tmp_path_factory):
     """An archive of the small images that the other rooms' tests use."""
-    path = tmp_path_factory.mktemp("data") / "squares.zip"
+    return once(tmp_path_factory, "squares.zip", write_squares)
+
+
+def write_squares(path):
     with zipfile.ZipFile(path, "w") as archive:
         for half, images in (("train", make_images(240, 4, 0)), ("test", make_images(80, 4, 1))):
             for n, (pixels, label) in enumerate(zip(images.images, images.labels, strict=True)):
                 buffer = io.BytesIO()
                 Image.fromarray(pixels).save(buffer, "PNG")
                 archive.writestr(f"{half}/class {label}/{n}.png", buffer.getvalue())
-    return path
 
 
 @pytest.fixture(scope="session")
@@ -87,8 +106,11 @@ def tiny(squares):
 @pytest.fixture(scope="session")
 def finished(tiny, data, tmp_path_factory):
     """The folder of the tiny study after it has run."""
+    return once(tmp_path_factory, "finished", lambda out: run_whole(tiny, data, out))
+
+
+def run_whole(study, data, out):
+    """Run a study that has no failure."""
     from unskew.study.execute import execute_study
 
-    out = tmp_path_factory.mktemp("study") / "out"
-    assert execute_study(tiny, data, out) == {}
-    return out
+    assert execute_study(study, data, out) == {}

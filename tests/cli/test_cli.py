@@ -114,7 +114,7 @@ def test_remedies(unskew):
     assert "--remedy-option focal.gamma=" in shown.stdout
 
 
-def test_study_then_report(squares, tmp_path):
+def test_study_then_report(unskew, squares, tmp_path):
     (tmp_path / "tiny.toml").write_text(TEXT)
     done = started("study", "tiny.toml", "--data", squares, "--seeds", 1, "--set", "momentum=0.5",
                   "--subset-per-seed", "--lang", "zh", cwd=tmp_path)  # fmt: skip
@@ -125,7 +125,7 @@ def test_study_then_report(squares, tmp_path):
     page = (tmp_path / "unskew-tiny/report.html").read_text("utf-8")
     assert "小型研究" in page
     assert "每个种子各自抽取子集" in page  # of method.pairing_each
-    again = started("report", "unskew-tiny", "--format", "md", "--json", cwd=tmp_path)
+    again = unskew("report", "unskew-tiny", "--format", "md", "--json", cwd=tmp_path)
     assert json.loads(again.stdout) == {"report": "unskew-tiny/report.md"}
 
 
@@ -331,11 +331,11 @@ def unread(*arguments):
     return process
 
 
-def test_a_folder_whose_name_is_no_text_is_written_and_named(squares, tmp_path):
+def test_a_folder_whose_name_is_no_text_is_written_and_named(unskew, squares, tmp_path):
     """The run took hours: its result is printed whatever the folder and the terminal are."""
     out = os.fsdecode(os.fsencode(tmp_path) + b"/r\xe9sum\xe9")
     arguments = ("train", "--data", squares, "--epochs", 1, "--batch-size", 40, "--out", out)
-    done = started(*arguments, "--json")
+    done = unskew(*arguments, "--json")
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert Path(told["folder"]).samefile(Path(out, "runs", told["run"]))

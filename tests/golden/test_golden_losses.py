@@ -16,8 +16,14 @@ from unskew.remedies.losses.focal import Focal
 from unskew.remedies.registry import trained_part
 
 every_pair = pytest.mark.parametrize(
-    ("network", "remedy"), [(n, r) for n in NETWORKS for r in remedies(n)]
+    ("network", "remedy"),
+    [
+        pytest.param(n, r, marks=[pytest.mark.slow] if n == "resnet32" and r != "none" else [])
+        for n in NETWORKS
+        for r in remedies(n)
+    ],
 )
+"""ResNet-32's take as long as all others'."""
 
 TOO_WEAK = {("cnn", "weight_decay_by_layer"), ("resnet32", "weight_decay_by_layer")}
 """Pairs that at a small learning rate and for 20 steps cannot be told from no remedy."""

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.report.synthetic import write_study
+from tests.report.undrawn import undrawn_save
 from tests.tiny_study import cache, data, finished, squares, tiny  # noqa: F401
 from unskew.report.figures import style
 from unskew.study.spec import Study
@@ -57,14 +58,6 @@ def strength(run) -> float:
 @pytest.fixture(scope="session")
 def made_up(study, tmp_path_factory):
     return write_study(tmp_path_factory.mktemp("made-up") / "out", study, strength=strength)
-
-
-def undrawn_save(figure, folder, name):
-    """As `style.save`, with empty files: a report draws for nine tenths of its time."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for kind in ("png", "svg"):
-        (folder / f"{name}.{kind}").touch()
-    return "<svg></svg>"
 
 
 @pytest.fixture(scope="module")
