@@ -166,9 +166,9 @@ class Replicas:
                 leader = self._alive()[0]
             yield step
         self._settle()
-        self._clock(mark)
         self._note_engine(step_of_all)
         self._gather_statistics(examples, step, steps)
+        self._clock(mark)  # a run by itself is charged for it as well
         self._end_epoch(listen)
 
     def _note_engine(self, step: Captured) -> None:
