@@ -5,6 +5,7 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import binomtest
 
 from unskew.evaluation.evaluation import evaluate_logits
 from unskew.evaluation.sampling import wilson_interval
@@ -21,6 +22,8 @@ def test_it_is_wilsons_formula(case):
     half = Z / (1 + Z**2 / of) * math.sqrt(spread)
     low, high = wilson_interval(right, of)
     assert (low, high) == pytest.approx((max(middle - half, 0), min(middle + half, 1)), abs=1e-9)
+    peer = binomtest(right, of).proportion_ci(0.95, method="wilson")
+    assert (low, high) == pytest.approx((peer.low, peer.high), abs=1e-12)
 
 
 def test_none_right_of_two_images_is_far_from_certain():

@@ -294,9 +294,17 @@ def test_what_waits_for_a_twin_of_another_process_goes_on_after_it(tiny, data, t
 
 def workers_of(pid):
     """Process ids of a study's workers, from what Linux tells of it."""
+    servers = [c for c in children_of(pid) if b"forkserver" in command_of(c)]
+    return [worker for server in servers for worker in children_of(server)]
+
+
+def children_of(pid):
     of_threads = Path(f"/proc/{pid}/task").glob("*/children")
-    children = [child for of_one in of_threads for child in of_one.read_text().split()]
-    return [int(c) for c in children if b"spawn_main" in Path(f"/proc/{c}/cmdline").read_bytes()]
+    return [int(child) for of_one in of_threads for child in of_one.read_text().split()]
+
+
+def command_of(pid):
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
 def test_a_worker_that_is_killed_is_replaced(command, tmp_path, squares, data, uninterrupted):
@@ -378,8 +386,7 @@ def work_here(connection, data):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(signal, "signal", lambda *args: None)
         patch.setattr("unskew.kernels.memory.keep_freed_memory", lambda: None)
-        patch.setenv("OMP_NUM_THREADS", "1")
-        work(connection, data, 1, "cpu")
+        work(connection, data, 1, "cpu", dict(os.environ))
 
 
 def test_a_worker_trains_on_no_other_images(tiny, cache, tmp_path):

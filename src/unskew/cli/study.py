@@ -88,14 +88,10 @@ def study(
     from unskew.cli.options import parse_settings, refuse_twice
     from unskew.cli.places import check_data, check_out
     from unskew.cli.progress import open_with_progress, report_with_progress
-    from unskew.cli.study_bars import StudyBars
     from unskew.errors import UserError
     from unskew.report.catalogue import Words
-    from unskew.study.execute import execute_study
-    from unskew.study.fitting import check_arms
+    from unskew.study.processes import import_ahead
     from unskew.study.spec import Study
-    from unskew.study.store import check_folder, diverged
-    from unskew.training.device import check_device
 
     Words(lang)  # a wrong language is better said now than after hours
     wanted = Study.load(name)
@@ -109,6 +105,14 @@ def study(
         recipe=changes,
     )  # fmt: skip
     folder = out or Path(f"unskew-{wanted.name}")
+    import_ahead(device)
+    # These import PyTorch, and so does the server meanwhile.
+    from unskew.cli.study_bars import StudyBars
+    from unskew.study.execute import execute_study
+    from unskew.study.fitting import check_arms
+    from unskew.study.store import check_folder, diverged
+    from unskew.training.device import check_device
+
     check_device(device)
     try:
         check_arms(wanted)

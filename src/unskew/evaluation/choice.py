@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from unskew.evaluation.significance import DECIMALS
+from unskew.evaluation.conventions import DECIMALS
 
 Scores = Mapping[str, Mapping[int, float]]
 """A figure by candidate and seed."""

@@ -13,14 +13,8 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from unskew.data.randomness import stream
-from unskew.evaluation.significance import (
-    CONFIDENCE,
-    DECIMALS,
-    RESAMPLES,
-    holm,
-    signed_ranks,
-    wilcoxon_p,
-)
+from unskew.evaluation.conventions import CONFIDENCE, DECIMALS
+from unskew.evaluation.significance import RESAMPLES, holm, signed_ranks, wilcoxon_p
 
 LEVEL = 1 - CONFIDENCE
 FEWEST_BLOCKS = 6

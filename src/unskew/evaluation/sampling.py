@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from scipy.stats import binomtest
+import math
 
-from unskew.evaluation.significance import CONFIDENCE
+from scipy.special import ndtri
+
+from unskew.evaluation.conventions import CONFIDENCE
 
 
 def wilson_interval(right: int, of: int) -> tuple[float, float]:
@@ -19,5 +21,9 @@ def wilson_interval(right: int, of: int) -> tuple[float, float]:
     """
     if of < 1 or not 0 <= right <= of:
         raise ValueError(f"{right} of {of} images is no share")
-    interval = binomtest(right, of).proportion_ci(CONFIDENCE, method="wilson")
-    return float(interval.low), float(interval.high)
+    # `scipy.stats` has it too, and would take each process a second to import.
+    share, square = right / of, float(ndtri((1 + CONFIDENCE) / 2)) ** 2
+    middle = share + square / (2 * of)
+    half = math.sqrt(square * (share * (1 - share) / of + square / (4 * of**2)))
+    scale = 1 + square / of
+    return max((middle - half) / scale, 0.0), min((middle + half) / scale, 1.0)

@@ -13,16 +13,14 @@ from scipy import stats
 from scipy.optimize import brentq
 
 from unskew.data.randomness import stream
+from unskew.evaluation.conventions import CONFIDENCE, DECIMALS
 
-CONFIDENCE = 0.95
 RESAMPLES = 10_000
 EXACT_SEEDS = 20
 """Up to so many seeds every one of the 2^n sign patterns is tried; beyond, RESAMPLES of them."""
 POWER = 0.8
 NODES = 200
 """Points of the quadrature over the spread that a sample may show."""
-DECIMALS = 12
-"""Of differences: what lies beyond is rounding, which would pass for a spread between seeds."""
 
 
 @dataclass(frozen=True)

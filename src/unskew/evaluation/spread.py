@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import chi2, f
 
-from unskew.evaluation.significance import CONFIDENCE
+from unskew.evaluation.conventions import CONFIDENCE
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import multiprocessing
+import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing.connection import Connection, wait
-from multiprocessing.context import SpawnProcess
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from unskew.data.cores import cores
@@ -20,6 +20,7 @@ from unskew.study.describe import describe
 from unskew.study.fitting import check_arms, check_runs
 from unskew.study.parts import Confirmation
 from unskew.study.plan import PlannedRun, plan, plan_second_stage
+from unskew.study.processes import context
 from unskew.study.progress import StudyProgress
 from unskew.study.shortlist import Shortlist, make_shortlist, save_shortlists
 from unskew.study.spec import Study
@@ -39,7 +40,7 @@ TICK = 0.5
 
 @dataclass
 class _Worker:
-    process: SpawnProcess
+    process: BaseProcess
     connection: Connection
     runs: dict[str, PlannedRun] = field(default_factory=dict)
 
@@ -180,7 +181,7 @@ class _Pool:
     ) -> None:
         self._replicas = replicas
         self._data, self._device, self._store, self._progress = data, device, store, progress
-        self._context = multiprocessing.get_context("spawn")
+        self._context = context(device)
         self._workers = [self._start() for _ in range(count)]
         self._attempts: dict[str, int] = {}
         self.failures: dict[str, str] = {}
@@ -269,7 +270,7 @@ class _Pool:
     def _start(self) -> _Worker:
         ours, theirs = self._context.Pipe()
         process = self._context.Process(
-            target=work, args=(theirs, self._data, 1, self._device), daemon=True
+            target=work, args=(theirs, self._data, 1, self._device, dict(os.environ)), daemon=True
         )
         process.start()
         theirs.close()

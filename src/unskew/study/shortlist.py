@@ -16,7 +16,7 @@ from unskew.data.split import stratified_split
 from unskew.errors import UserError
 from unskew.evaluation.evaluation import Evaluation, evaluate_logits
 from unskew.evaluation.groups import classes_of
-from unskew.evaluation.significance import DECIMALS
+from unskew.evaluation.conventions import DECIMALS
 from unskew.study.parts import Confirmation
 from unskew.study.plan import PlannedRun
 from unskew.training.files import RUN_AGAIN, read_json, reading, write_whole, writing

@@ -57,14 +57,22 @@ class Data:
     fingerprint: str
 
 
-def work(connection: Connection, data: Data, threads: int, device: str) -> None:
+def work(
+    connection: Connection, data: Data, threads: int, device: str, environment: dict[str, str]
+) -> None:
     """Serve lists of tasks from `connection` until it closes; runs in a process of its own.
 
     The runs of one list are of one kinship and train together, unless it has one alone.
+
+    Parameters
+    ----------
+    environment: the parent's; a process that is forked from a server has what was the parent's
+        when the server began.
     """
     # Ctrl-C goes to the whole terminal; the parent decides when workers stop.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.environ["OMP_NUM_THREADS"] = str(threads)
+    os.environ.clear()
+    os.environ.update(environment | {"OMP_NUM_THREADS": str(threads)})
     import torch
 
     from unskew.kernels.memory import keep_freed_memory

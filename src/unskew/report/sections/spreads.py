@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from unskew.evaluation.significance import CONFIDENCE
+from unskew.evaluation.conventions import CONFIDENCE
 from unskew.report.context import Context
 from unskew.report.document import Block, Heading, Paragraph, Section, Table
 from unskew.report.figures.spread import spread_dots
