@@ -204,6 +204,12 @@ def test_a_validation_that_no_class_can_spare_an_image_for_is_refused(splits):
         Trainer(SMALL.with_(skew=one_each, validation=0.5, batch_size=2), splits)
 
 
+@pytest.fixture(scope="module")
+def unchanged(splits):
+    """A run by the recipe that others change a setting of."""
+    return trained(SMALL.with_(precision="float32"), splits)
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -216,10 +222,9 @@ def test_a_validation_that_no_class_can_spare_an_image_for_is_refused(splits):
         {"model_options": {"hidden": 8}}, {"decay": "weights", "weight_decay": 0.1},
     ],
 )  # fmt: skip
-def test_every_setting_acts(splits, changes):
-    base = SMALL.with_(precision="float32")
-    plain, changed = trained(base, splits), trained(base.with_(**changes), splits)
-    assert plain.state.history.losses[1:] != changed.state.history.losses[1:]
+def test_every_setting_acts(splits, unchanged, changes):
+    changed = trained(unchanged.recipe.with_(**changes), splits)
+    assert unchanged.state.history.losses[1:] != changed.state.history.losses[1:]
 
 
 def test_decay_on_weights_only_acts(splits):

@@ -6,8 +6,8 @@ Nothing here starts a thread or computes: a process that has is not safe to fork
 import os
 import signal
 
-# Ctrl-C goes to the whole terminal; the server's parent decides when it stops.
-signal.signal(signal.SIGINT, signal.SIG_IGN)
+# Ctrl-C goes to the whole terminal: the server ends with its parent, and without a traceback.
+signal.signal(signal.SIGINT, signal.SIG_DFL)
 # Libraries that read it when they load would start threads of their own.
 os.environ["OMP_NUM_THREADS"] = "1"
 

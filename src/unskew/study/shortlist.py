@@ -14,9 +14,9 @@ from safetensors.numpy import load_file
 
 from unskew.data.split import stratified_split
 from unskew.errors import UserError
+from unskew.evaluation.conventions import DECIMALS
 from unskew.evaluation.evaluation import Evaluation, evaluate_logits
 from unskew.evaluation.groups import classes_of
-from unskew.evaluation.conventions import DECIMALS
 from unskew.study.parts import Confirmation
 from unskew.study.plan import PlannedRun
 from unskew.training.files import RUN_AGAIN, read_json, reading, write_whole, writing
