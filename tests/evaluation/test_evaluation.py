@@ -25,7 +25,7 @@ from unskew.evaluation.probabilities import softmax
 from unskew.training.run import load_evaluation
 
 CASES = 10_000
-BLOCK = 500
+BLOCK = 250
 """Cases a test; the 10,000 are split so that a failure names its block."""
 
 
