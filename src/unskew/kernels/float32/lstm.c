@@ -14,6 +14,7 @@
  *   dgates float (T, B, 4, H), gradients before activation; rows are apart(H) numbers apart
  */
 #include "exponential.h"
+#include "past_caches.h"
 #include "product.h"
 
 #define TILE(row, end) ((end) - (row) < ROWS ? (end) - (row) : ROWS)
@@ -71,7 +72,8 @@ INLINE void forward_tile(const Forward *f, int64_t t, int64_t row, int64_t unit,
                         o * (1.0f - squashed * squashed),
                         forget};
         float *to = f->kept + ((t * B + row + r) * H + unit) * KEPT;
-        for (int number = 0; number < KEPT; number++) store(to + number * LANES, kept[number]);
+        for (int number = 0; number < KEPT; number++)
+            store_past_caches(to + number * LANES, kept[number]);
     }
 }
 
@@ -104,6 +106,7 @@ void forward(float *xh, const float *weights, const float *bias, float *kept, fl
             for (int64_t unit = 0; unit < H; unit += LANES)
                 for (int64_t row = begin; row < end; row += ROWS)
                     forward_tiles[TILE(row, end) - 1](&f, t, row, unit);
+        finish_stores();
     }
 }
 
