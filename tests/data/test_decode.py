@@ -29,6 +29,20 @@ def test_formats_are_told_by_their_first_bytes(form):
     assert np.abs(pixels.astype(int) - np.asarray(GRADIENT)).max() <= (12 if form == "JPEG" else 0)
 
 
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"\0\0\0\x18ftypheic\0\0\0\0", "in the format HEIC, which is not read: save it as JPEG"),
+        (b"\0\0\0\x1cftypavif\0\0\0\0", "in the format AVIF"),
+        (b"\0\0\0\x18ftypisom\0\0\0\0", "not an image of a known format"),  # a video
+        (b"", "not an image of a known format"),
+    ],
+)
+def test_what_phones_save_is_named(data, words):
+    with pytest.raises(NotAnImage, match=words):
+        decode(data)
+
+
 @pytest.mark.parametrize("mode", ["L", "1", "P", "RGBA", "LA", "CMYK", "I;16"])
 def test_every_colour_mode_becomes_rgb(mode):
     if mode == "I;16":

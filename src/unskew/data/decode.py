@@ -19,6 +19,12 @@ MAGIC = {
 }
 """First bytes of the formats that are read. A file's name says nothing about its content."""
 
+UNREAD = {
+    "HEIC": (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"),
+    "AVIF": (b"avif", b"avis"),
+}
+"""What follows `ftyp` in photos that are not read (ISO/IEC 23008-12, AV1 Image File Format)."""
+
 MAX_PIXELS = 100_000_000
 """Larger images are refused: a small file can unpack to any number of pixels."""
 
@@ -45,6 +51,15 @@ def image_format(data: bytes) -> str | None:
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "WEBP"
     return next((name for magic, name in MAGIC.items() if data.startswith(magic)), None)
+
+
+def _unread(data: bytes) -> str:
+    """Why bytes of none of the formats are not read; what phones and browsers save is named."""
+    brand = data[8:12] if data[4:8] == b"ftyp" else b""
+    name = next((name for name, brands in UNREAD.items() if brand in brands), None)
+    if name is None:
+        return "not an image of a known format"
+    return f"in the format {name}, which is not read: save it as JPEG or PNG"
 
 
 def header_size(data: bytes) -> tuple[int, int] | None:
@@ -91,7 +106,7 @@ def decode(data: bytes, size: int | None = None) -> NDArray[np.uint8]:
     """
     kind = image_format(data)
     if kind is None:
-        raise NotAnImage("not an image of a known format")
+        raise NotAnImage(_unread(data))
     pixels = _decode_jpeg(data, size) if kind == "JPEG" else None
     if pixels is None:
         pixels = _decode_with_pillow(data, kind)
