@@ -26,6 +26,11 @@ def test_it_is_wilsons_formula(case):
     assert (low, high) == pytest.approx((peer.low, peer.high), abs=1e-12)
 
 
+def test_all_right_leave_nothing_above():
+    assert wilson_interval(3, 3)[1] == 1.0
+    assert wilson_interval(0, 3)[0] == 0.0
+
+
 def test_none_right_of_two_images_is_far_from_certain():
     low, high = wilson_interval(0, 2)
     assert low == pytest.approx(0, abs=1e-12)

@@ -8,6 +8,7 @@ from tests.remedies.scene import FACTS
 from unskew.data.randomness import stream
 from unskew.remedies.base import Batch
 from unskew.remedies.registry import make_remedy
+from unskew.remedies.sampling.oversample import normal_there
 
 COUNT, SIZE, ROW, COLUMN = 600, 40, 20, 6
 MIRRORED = SIZE - 1 - COLUMN
@@ -37,6 +38,49 @@ def test_all_are_changed_and_the_copies_kept_or_the_copies_alone_changed():
         assert torch.equal(kept[~copies], images[~copies])
         assert ((kept != images).flatten(1).any(1) == copies).all()
         assert kept.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_numbers_have_their_dtypes_and_on_a_cpu_noise_is_of_the_runs_own_generator():
+    remedy = make_remedy("oversample_augmented")
+    cpu = torch.device("cpu")
+    flips, shifts, degrees, noise = remedy.numbers((6, 3, 8, 8), cpu, stream(0, "numbers"))
+    assert (flips.dtype, flips.shape) == (torch.bool, (6,))
+    assert (shifts.dtype, shifts.shape) == (torch.int64, (6, 2))
+    assert (degrees.dtype, degrees.shape) == (torch.float32, (6,))
+    assert (noise.dtype, noise.shape) == (torch.float32, (6, 3, 8, 8))
+    same = stream(0, "numbers")
+    same.random(6), same.integers(0, 9, (6, 2)), same.uniform(-1, 1, 6)
+    assert np.array_equal(noise, same.standard_normal((6, 3, 8, 8), dtype=np.float32))
+
+
+def test_a_devices_own_noise_is_normal_and_follows_from_the_runs_generator():
+    def drawn(seed):
+        return normal_there((50, 3, 16, 16), torch.device("cpu"), stream(seed, "noise"))
+
+    noise = drawn(0)
+    assert (noise.dtype, noise.shape) == (torch.float32, (50, 3, 16, 16))
+    assert noise.is_contiguous(memory_format=torch.channels_last)
+    assert noise.mean().item() == pytest.approx(0, abs=0.02)
+    assert noise.std().item() == pytest.approx(1, rel=0.02)
+    assert (noise.abs() < 1).float().mean().item() == pytest.approx(0.6827, abs=0.01)
+    assert torch.equal(noise, drawn(0))
+    assert not torch.equal(noise, drawn(1))
+    # Of one generator each batch's is another.
+    rng = stream(0, "noise")
+    first, second = (normal_there((2, 3, 4, 4), torch.device("cpu"), rng) for _ in range(2))
+    assert not torch.equal(first, second)
+
+
+@pytest.mark.parametrize("way", ["_copies_changed", "_changed_where_copies"])
+def test_what_comes_out_is_channels_last(way):
+    remedy = make_remedy("oversample_augmented")
+    images = torch.randn(4, 3, 8, 8)
+    numbers = remedy.numbers(images.shape, images.device, stream(0, "numbers"))
+    copies = torch.tensor([True, False, True, False])
+    changed = getattr(remedy, way)(images, copies, *numbers)
+    assert changed.dtype == torch.float32
+    assert torch.equal(changed[1::2], images[1::2])
+    assert changed.is_contiguous(memory_format=torch.channels_last)
 
 
 def bright(images):

@@ -121,6 +121,14 @@ def _normal(shape: Sequence[int], device: torch.device, rng: np.random.Generator
     """
     if device.type == "cpu":
         return torch.from_numpy(rng.standard_normal(tuple(shape), dtype=np.float32))
+    return normal_there(shape, device, rng)
+
+
+def normal_there(shape: Sequence[int], device: torch.device, rng: np.random.Generator) -> Tensor:
+    """Standard normal numbers of the device's own generator, float32, channels last.
+
+    `rng` gives its seed alone, so the host draws one number for a whole batch.
+    """
     generator = torch.Generator(device).manual_seed(int(rng.integers(2**63)))
     noise = torch.empty(tuple(shape), device=device, memory_format=torch.channels_last)
     return noise.normal_(generator=generator)
