@@ -10,7 +10,8 @@
  * T steps, B rows, I inputs, H units (a multiple of PANEL), K = I + H.
  *   xh     float (T + 1, B, K): x_t beside h_{t-1}; the forward writes the h's
  *   cells  float (B, H), of the step at hand
- *   kept   float (T, B, H / LANES, 6, LANES), by what the backward multiplies
+ *   kept   float (T, B, H / LANES, 6, LANES), by what the backward multiplies; it begins at a
+ *          multiple of 64 bytes, as PyTorch's memory does, and is written past the caches
  *   dgates float (T, B, 4, H), gradients before activation; rows are apart(H) numbers apart
  */
 #include "exponential.h"
