@@ -16,8 +16,6 @@ from unskew.kernels.library import load
 
 UNITS = 64
 """The number of units must be a multiple of this, one tile of the backward pass."""
-ROWS_AT_ONCE = 400
-"""Of a float32 product by MKL."""
 KEPT = 6
 """Numbers of a unit and step that the backward pass multiplies by, as in the C files. The forward
 pass keeps them instead of gates and cell states: the derivatives of c_t by the sums of i, f and g,
@@ -70,6 +68,7 @@ def _fits(sequences: Tensor, layers: nn.LSTM, dtype: torch.dtype) -> bool:
             for parameter in layers.parameters()
         )
         and load(source("lstm", dtype)).functions is not None
+        and load(source("lstm_gradient", dtype)).functions is not None
     )
 
 
@@ -120,52 +119,40 @@ class _Layer(torch.autograd.Function):
         width, parts = both.shape[2] - units, torch.get_num_threads()
         packed, kernels = kept.new_empty(4 * units * units), ctx.kernels
         call(kernels, "pack_backward", hidden_weights, packed, c_int64(units))
-        apart = ask(kernels, "apart", c_int64(units))
-        rows, bias = kept.new_empty(steps * batch, apart), new_floats(parts, 4 * units).zero_()
+        rows, sizes = c_int64(steps * batch), (c_int64(width), c_int64(units))
+        gates = kept.new_empty(ask(kernels, "room_for_gates", rows, sizes[1]))
+        bias = new_floats(parts, 4 * units).zero_()
         call(
-            kernels, "backward", kept, gradient.to(kept.dtype).contiguous(), packed, rows,
-            new_floats(batch, units), bias, c_int64(steps), c_int64(batch), c_int64(units), parts,
+            kernels, "backward", kept, gradient.to(kept.dtype).contiguous(), packed, gates,
+            new_floats(batch, units), bias, c_int64(steps), c_int64(batch), sizes[1], parts,
         )  # fmt: skip
-        back, inputs, own = rows[:, : 4 * units], None, slice(ctx.inputs_of_row)
+        kernels, inputs, own = kernels + GRADIENT, None, slice(ctx.inputs_of_row)
         if ctx.needs_input_grad[0]:
-            inputs = _product(back, input_weights).view(steps, batch, width)[..., own]
-        of_inputs, of_hidden = _weight_gradients(kernels, back, both[:steps].flatten(0, 1), width)
+            inputs = _input_gradients(kernels, gates, input_weights, steps * batch, parts)
+            inputs = inputs.view(steps, batch, width)[..., own]
+        of_inputs, of_hidden = new_floats(4 * units, width), new_floats(4 * units, units)
+        call(
+            kernels, "weight_gradients", gates, both, *room(kernels, parts, *sizes), of_inputs,
+            of_hidden, rows, *sizes, parts,
+        )  # fmt: skip
         bias = bias.sum(dim=0) if parts > 1 else bias[0]
         return inputs, of_inputs[:, own], of_hidden, bias, bias, None, None
 
 
-def _product(rows: Tensor, weights: Tensor) -> Tensor:
-    """`rows @ weights`, (P, 4 H) by (4 H, I): in float32 a part of the rows at a time.
-
-    Of all at once MKL takes a sixth longer, in one thread.
-    """
-    if rows.dtype is not torch.float32:
-        return rows @ weights
-    product = new_numbers(rows.dtype, len(rows), weights.shape[1])
-    for part, out in zip(rows.split(ROWS_AT_ONCE), product.split(ROWS_AT_ONCE), strict=True):
-        torch.mm(part, weights, out=out)
-    return product
-
-
-def _weight_gradients(
-    kernels: str, back: Tensor, both: Tensor, width: int
-) -> tuple[Tensor, Tensor]:
-    """Of both weights, float32 (4 H, I) and (4 H, H): one product, over all steps and rows at once.
+def _input_gradients(kernels: str, gates: Tensor, weights: Tensor, rows: int, parts: int) -> Tensor:
+    """Of each row's inputs, (P, I): those of its gates times the weights.
 
     Parameters
     ----------
-    back: gradients of the gates, (P, 4 H).
-    both: what the gates were computed from, (P, I + H).
+    gates: as the backward pass leaves them: bfloat16 (P, 4 H), in float32 as float32/gates.h says.
+    weights: (4 H, I).
     """
-    if back.dtype is torch.bfloat16 and load(f"{kernels}{GRADIENT}").functions is not None:
-        kernels += GRADIENT
-        parts, units = torch.get_num_threads(), back.shape[1] // 4
-        sizes = c_int64(width), c_int64(units)
-        inputs, hidden = new_floats(4 * units, width), new_floats(4 * units, units)
-        call(
-            kernels, "weight_gradients", back, both, *room(kernels, parts, *sizes), inputs, hidden,
-            c_int64(len(back)), *sizes, parts,
-        )  # fmt: skip
-        return inputs, hidden
-    product = back.t() @ both
-    return product[:, :width].float(), product[:, width:].float()
+    if gates.dtype is torch.bfloat16:
+        return gates.view(rows, -1) @ weights
+    width = weights.shape[1]
+    inputs = new_floats(rows, width)
+    call(
+        kernels, "input_gradients", gates, weights, new_floats(weights.numel()), inputs,
+        c_int64(rows), c_int64(width), c_int64(len(weights) // 4), parts,
+    )  # fmt: skip
+    return inputs

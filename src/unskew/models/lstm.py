@@ -34,7 +34,7 @@ class LSTM(Network):
     ValueError: a width is not positive.
     """
 
-    kernels: ClassVar[tuple[str, ...]] = ("lstm",)
+    kernels: ClassVar[tuple[str, ...]] = ("lstm", "lstm_gradient")
 
     def __init__(
         self,

@@ -42,8 +42,8 @@ INLINE void forward_step(const Forward *f, int64_t t, int64_t row, int64_t count
     }
 }
 
-/* Numbers from row to row of dgates. */
-int64_t apart(int64_t H) { return 4 * H; }
+/* How many numbers dgates are. */
+int64_t room_for_gates(int64_t P, int64_t H) { return P * 4 * H; }
 
 /* What numbers of inputs must be multiples of. */
 int64_t inputs_at_once(void) { return LEFT; }

@@ -67,8 +67,8 @@ typedef void (*ForwardTile)(const Forward *, int64_t, int64_t, int64_t);
 static const ForwardTile forward_tiles[ROWS] = {forward_1, forward_2, forward_3,
                                                 forward_4, forward_5, forward_6};
 
-/* Numbers from row to row of dgates. */
-int64_t apart(int64_t H) { return 4 * H; }
+/* How many numbers dgates are. */
+int64_t room_for_gates(int64_t P, int64_t H) { return P * 4 * H; }
 
 /* What numbers of inputs must be multiples of. */
 int64_t inputs_at_once(void) { return 32; } /* lstm_gradient.c's panels */

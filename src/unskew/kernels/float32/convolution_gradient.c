@@ -7,7 +7,7 @@
  */
 #include <string.h>
 
-#include "product.h"
+#include "square.h"
 #include "winograd.h"
 
 typedef struct {
@@ -42,29 +42,9 @@ static void slopes_of(const Gradient *g, int64_t unit, float *slopes, int64_t co
         }
 }
 
-/* sums (rows of N, PANEL of K) += rows of the slopes (count, PANEL) times patches (count, PANEL). What
- * is added is summed by itself first: a long sum of small numbers would round at its own size. */
-#define DEFINE(rows)                                                                           \
-    static __attribute__((noinline)) void multiply_##rows(                                     \
-        float *sums, const float *slopes, const float *patches, int64_t count, int64_t K) {    \
-        V s[ROWS][2];                                                                          \
-        EACH_ROWS for (int r = 0; r < rows; r++) s[r][0] = s[r][1] = (V){0};                   \
-        accumulate(s, slopes, 1, PANEL, patches, count, rows);                                 \
-        EACH_ROWS for (int r = 0; r < rows; r++) {                                             \
-            store(sums + r * K, load(sums + r * K) + s[r][0]);                                 \
-            store(sums + r * K + LANES, load(sums + r * K + LANES) + s[r][1]);                 \
-        }                                                                                      \
-    }
-FOR_EACH_ROWS(DEFINE)
-#undef DEFINE
-#define DEFINE(rows) multiply_##rows,
-typedef void (*Multiply)(float *, const float *, const float *, int64_t, int64_t);
-static const Multiply multiply_rows[ROWS] = {FOR_EACH_ROWS(DEFINE)};
-#undef DEFINE
-
 /* Of `rows` rows of tiles from `unit` on: sums float (36, N, K). */
 static void add(const Gradient *g, int64_t unit, int64_t rows, float *sums, float *room) {
-    int64_t K = g->K, N = g->N, count = rows * g->tiles, parts = (PANEL + ROWS - 1) / ROWS;
+    int64_t K = g->K, N = g->N, count = rows * g->tiles;
     float *patches = room, *slopes = room + PLACES * (count * K + APART);
     for (int64_t row = 0; row < rows; row++) {
         const float *pixels[SIDE];
@@ -77,13 +57,8 @@ static void add(const Gradient *g, int64_t unit, int64_t rows, float *sums, floa
         const float *right = patches + place * (count * K + APART);
         for (int64_t n = 0; n < N; n += PANEL)
             for (int64_t k = 0; k < K; k += PANEL)
-                for (int64_t part = 0; part < parts; part++) {
-                    int64_t first = SHARE(PANEL, part, parts);
-                    int64_t several = SHARE(PANEL, part + 1, parts) - first;
-                    multiply_rows[several - 1](sums + (place * N + n + first) * K + k,
-                                               left + n * count + first, right + k * count,
-                                               count, K);
-                }
+                add_square(sums + (place * N + n) * K + k, K, left + n * count, right + k * count,
+                           count);
     }
 }
 

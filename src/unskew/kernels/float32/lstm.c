@@ -7,16 +7,16 @@
  * rows is multiplied with both and goes on to the new cell state. A row (one sequence) depends on no
  * other, so threads share the rows out and need not wait for each other between steps.
  *
- * T steps, B rows, I inputs, H units (a multiple of PANEL), K = I + H.
+ * T steps, B rows, I inputs (a multiple of inputs_at_once()), H units (of PANEL), K = I + H.
  *   xh     float (T + 1, B, K): x_t beside h_{t-1}; the forward writes the h's
  *   cells  float (B, H), of the step at hand
  *   kept   float (T, B, H / LANES, 6, LANES), by what the backward multiplies; it begins at a
  *          multiple of 64 bytes, as PyTorch's memory does, and is written past the caches
- *   dgates float (T, B, 4, H), gradients before activation; rows are apart(H) numbers apart
+ *   dgates float (4 H / PANEL, T * B, PANEL), gradients before activation, see gates.h
  */
 #include "exponential.h"
+#include "gates.h"
 #include "past_caches.h"
-#include "product.h"
 
 #define TILE(row, end) ((end) - (row) < ROWS ? (end) - (row) : ROWS)
 
@@ -34,11 +34,24 @@ typedef struct {
     float *kept; /* NULL in prediction */
     float *cells;
     int64_t T, B, I, H;
+    int64_t lines; /* of a panel for each 16 of the depth, of which all tiles together make it whole */
 } Forward;
 
 #define KEPT 6 /* numbers of a unit and step */
 
-INLINE void forward_tile(const Forward *f, int64_t t, int64_t row, int64_t unit, int rows) {
+/* `accumulate` while `lines` of what is needed next of the weights, from `ahead` on, are asked to come
+ * nearer for each 16 of the depth, a multiple of that: the second cache holds a part of all weights. */
+INLINE void accumulate_and_ask(V sums[ROWS][2], const float *left, int64_t stride, const float *panel,
+                               int64_t depth, int rows, const float *ahead, int64_t lines) {
+    for (int64_t k = 0; k < depth; k += 16) {
+        for (int64_t line = 0; line < lines; line++, ahead += 16) __builtin_prefetch(ahead, 0, 2);
+        accumulate(sums, left + k, stride, 1, panel + k * PANEL, 16, rows);
+    }
+}
+
+/* The tile is number `nth` of those that are multiplied with the same panels. */
+INLINE void forward_tile(const Forward *f, int64_t t, int64_t row, int64_t unit, int64_t nth,
+                         int rows) {
     int64_t K = f->I + f->H, B = f->B, H = f->H;
     float gates[4][ROWS][LANES];
     for (int half = 0; half < 2; half++) {
@@ -49,8 +62,9 @@ INLINE void forward_tile(const Forward *f, int64_t t, int64_t row, int64_t unit,
             sums[r][1] = high;
         }
         /* h is 0 before the first step. */
-        accumulate(sums, f->xh + (t * B + row) * K, K, 1,
-                   f->weights + (unit * 4 + half * PANEL) * K, t ? K : f->I, rows);
+        const float *panel = f->weights + (unit * 4 + half * PANEL) * K;
+        accumulate_and_ask(sums, f->xh + (t * B + row) * K, K, panel, t ? K : f->I, rows,
+                           panel + 2 * PANEL * K + nth * f->lines * K, f->lines);
         EACH_ROWS for (int r = 0; r < rows; r++) {
             store(gates[2 * half][r], sums[r][0]);
             store(gates[2 * half + 1][r], sums[r][1]);
@@ -80,33 +94,33 @@ INLINE void forward_tile(const Forward *f, int64_t t, int64_t row, int64_t unit,
 
 #define DEFINE(rows)                                                                               \
     static __attribute__((noinline)) void forward_##rows(const Forward *f, int64_t t, int64_t row, \
-                                                         int64_t unit) {                           \
-        forward_tile(f, t, row, unit, rows);                                                       \
+                                                         int64_t unit, int64_t nth) {              \
+        forward_tile(f, t, row, unit, nth, rows);                                                  \
     }
 FOR_EACH_ROWS(DEFINE)
 #undef DEFINE
 #define DEFINE(rows) forward_##rows,
-typedef void (*ForwardTile)(const Forward *, int64_t, int64_t, int64_t);
+typedef void (*ForwardTile)(const Forward *, int64_t, int64_t, int64_t, int64_t);
 static const ForwardTile forward_tiles[ROWS] = {FOR_EACH_ROWS(DEFINE)};
 #undef DEFINE
 
-/* Numbers from row to row of dgates: a line more than there are. Were it a power of two, as it mostly
- * would be, a tile's rows would all fall into one set of the first cache, which holds fewer. */
-int64_t apart(int64_t H) { return 4 * H + 16; }
+/* How many numbers dgates are. */
+int64_t room_for_gates(int64_t P, int64_t H) { return 4 * H / PANEL * blocks_apart(P); }
 
 /* What numbers of inputs must be multiples of. */
-int64_t inputs_at_once(void) { return 1; }
+int64_t inputs_at_once(void) { return PANEL < 16 ? 16 : PANEL; }
 
 void forward(float *xh, const float *weights, const float *bias, float *kept, float *cells,
              int64_t T, int64_t B, int64_t I, int64_t H, int parts) {
-    Forward f = {xh, weights, bias, kept, cells, T, B, I, H};
+    int64_t tiles = B / parts / ROWS + 1;
+    Forward f = {xh, weights, bias, kept, cells, T, B, I, H, PANEL / tiles + 1};
 #pragma omp parallel for num_threads(parts) schedule(static, 1)
     for (int part = 0; part < parts; part++) {
         int64_t begin = SHARE(B, part, parts), end = SHARE(B, part + 1, parts);
         for (int64_t t = 0; t < T; t++)
             for (int64_t unit = 0; unit < H; unit += LANES)
                 for (int64_t row = begin; row < end; row += ROWS)
-                    forward_tiles[TILE(row, end) - 1](&f, t, row, unit);
+                    forward_tiles[TILE(row, end) - 1](&f, t, row, unit, (row - begin) / ROWS);
         finish_stores();
     }
 }
@@ -118,16 +132,18 @@ typedef struct {
     float *dgates;
     float *dcells; /* (B, H), of the step at hand */
     int64_t T, B, H;
+    int64_t apart; /* of blocks of dgates */
 } Backward;
 
 /* Lines of PANEL units of a row of all T x B, to be read or written. */
 INLINE void call_for(const Backward *b, int64_t row, int64_t unit) {
     const float *kept = b->kept + (row * b->H + unit) * KEPT, *dy = b->dy + row * b->H + unit;
-    float *dgates = b->dgates + row * apart(b->H) + unit;
+    float *dgates = b->dgates + unit / PANEL * b->apart + row * PANEL;
     for (int line = 0; line < PANEL * KEPT; line += 16) __builtin_prefetch(kept + line);
     for (int line = 0; line < PANEL; line += 16) {
         __builtin_prefetch(dy + line);
-        for (int gate = 0; gate < 4; gate++) __builtin_prefetch(dgates + gate * b->H + line, 1);
+        for (int gate = 0; gate < 4; gate++)
+            __builtin_prefetch(dgates + gate * b->H / PANEL * b->apart + line, 1);
     }
 }
 
@@ -135,18 +151,16 @@ INLINE void backward_tile(const Backward *b, float *dbias, int64_t t, int64_t ro
                           int rows) {
     int64_t B = b->B, H = b->H;
     int last = t + 1 == b->T;
-    int64_t span = 4 * H / rows;
-    const float *left = b->dgates + ((t + 1) * B + row) * apart(H), *panel = b->weights + unit * 4 * H;
+    const float *left = b->dgates + ((t + 1) * B + row) * PANEL, *panel = b->weights + unit * 4 * H;
     V dh[ROWS][2];
     EACH_ROWS for (int r = 0; r < rows; r++) dh[r][0] = dh[r][1] = (V){0};
     /* What is needed after the product comes from far away in memory. It is called for on the way, a
      * row at a time: of more lines at once the product itself would have to wait for some. */
     for (int r = 0; r < rows; r++) {
-        int64_t k = r * span;
         call_for(b, t * B + row + r, unit);
         if (!last)
-            accumulate(dh, left + k, apart(H), 1, panel + k * PANEL, r + 1 < rows ? span : 4 * H - k,
-                       rows);
+            accumulate_gates(dh, left, b->apart, panel, SHARE(4 * H / PANEL, r, rows),
+                             SHARE(4 * H / PANEL, r + 1, rows), rows);
     }
     float slopes[ROWS][PANEL];
     EACH_ROWS for (int r = 0; r < rows; r++) {
@@ -165,9 +179,9 @@ INLINE void backward_tile(const Backward *b, float *dbias, int64_t t, int64_t ro
             store(dcells, dcell * load(kept + 5 * LANES));
             V d[4] = {dcell * load(kept), dcell * load(kept + LANES), dcell * load(kept + 2 * LANES),
                       slope * load(kept + 3 * LANES)};
-            float *out = b->dgates + (t * B + row + r) * apart(H) + unit + column;
+            float *out = b->dgates + unit / PANEL * b->apart + (t * B + row + r) * PANEL + column;
             for (int gate = 0; gate < 4; gate++) {
-                store(out + gate * H, d[gate]);
+                store(out + gate * H / PANEL * b->apart, d[gate]);
                 total[gate] += d[gate];
             }
         }
@@ -193,7 +207,7 @@ static const BackwardTile backward_tiles[ROWS] = {FOR_EACH_ROWS(DEFINE)};
 /* dbias: float (parts, 4, H), zero at first, to be added up. */
 void backward(const float *kept, const float *dy, const float *weights, float *dgates, float *dcells,
               float *dbias, int64_t T, int64_t B, int64_t H, int parts) {
-    Backward b = {kept, dy, weights, dgates, dcells, T, B, H};
+    Backward b = {kept, dy, weights, dgates, dcells, T, B, H, blocks_apart(T * B)};
 #pragma omp parallel for num_threads(parts) schedule(static, 1)
     for (int part = 0; part < parts; part++) {
         int64_t begin = SHARE(B, part, parts), end = SHARE(B, part + 1, parts);
@@ -220,8 +234,5 @@ void pack_forward(const float *input, const float *hidden, float *packed, int64_
 
 /* packed (H / PANEL, 4 H, PANEL) from W_hh (4 H, H). */
 void pack_backward(const float *hidden, float *packed, int64_t H) {
-    for (int64_t row = 0; row < 4 * H; row++)
-        for (int64_t unit = 0; unit < H; unit += PANEL)
-            for (int64_t lane = 0; lane < PANEL; lane++)
-                packed[unit * 4 * H + row * PANEL + lane] = hidden[row * H + unit + lane];
+    pack_panels(hidden, packed, H, H);
 }

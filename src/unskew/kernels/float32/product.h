@@ -1,11 +1,13 @@
 /* A tile of a matrix product: the rows that fit the registers, times a panel of `PANEL` columns. */
+#pragma once
+
 #include "vector.h"
 
 /* sums (rows, PANEL) += left (rows, depth), `stride` numbers from row to row and `step` from one
  * to the next in it, times panel (depth, PANEL). */
 INLINE void accumulate(V sums[ROWS][2], const float *left, int64_t stride, int64_t step,
                        const float *panel, int64_t depth, int rows) {
-    for (int64_t k = 0; k < depth; k++) {
+    _Pragma("GCC unroll 4") for (int64_t k = 0; k < depth; k++) {
         V low = load(panel + k * PANEL), high = load(panel + k * PANEL + LANES);
         EACH_ROWS for (int r = 0; r < rows; r++) {
             V value = splat(left[r * stride + k * step]);
