@@ -346,6 +346,30 @@ def test_the_method_says_that_nothing_is_chosen_on_test_images_and_no_epoch_at_a
     assert "no epoch is chosen" in bullets.items[2]
 
 
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize(
+    ("steps", "key"),
+    [
+        ([99, 75], "short"),
+        ([99, 100], "some_short"),
+        ([100, 5000], None),
+        ([0, 0], None),  # of a version that did not say
+    ],
+)
+def test_the_method_says_of_short_runs_how_their_norms_are_read(
+    study, tmp_path, language, steps, key
+):
+    out = write_study(tmp_path / "out", study)
+    for index, path in enumerate(sorted(out.glob("runs/*/run.json"))):
+        told = json.loads(path.read_text(encoding="utf-8"))
+        told["steps"] = steps[index % 2]
+        path.write_text(json.dumps(told), encoding="utf-8")
+    context = context_of(out, tmp_path, language)
+    (bullets,) = [b for b in method_section(context).blocks if isinstance(b, Bullets)]
+    for each in ("short", "some_short"):
+        assert (context.words(f"method.{each}", steps=100) in bullets.items) == (each == key)
+
+
 def test_comparisons_state_the_smallest_p_and_the_smallest_difference(whole):
     alone, two, _ = blocks(whole, "comparisons", Table)
     assert "Neither Wilcoxon’s nor a sign-flip test can give less than p = 0.031" in alone.caption

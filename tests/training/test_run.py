@@ -195,6 +195,14 @@ def test_a_remedy_that_did_not_come_to_its_second_stage_is_told(splits, tmp_path
     assert bool(message) == bool(said)
 
 
+@either
+def test_steps_of_the_optimiser_are_counted(splits, tmp_path, run):
+    (outcome,) = run(RECIPE, splits, tmp_path / "run")
+    _header, *losses = (tmp_path / "run" / "losses.csv").read_text("utf-8").splitlines()
+    assert outcome.steps == len(losses) == RECIPE.epochs * len(splits.train) // RECIPE.batch_size
+    assert load_outcome(tmp_path / "run") == outcome
+
+
 def test_weights_are_written_as_they_are(splits, tmp_path):
     execute(RECIPE, splits, tmp_path / "run")
     weights = load_file(tmp_path / "run" / "model.safetensors")

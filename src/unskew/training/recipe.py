@@ -27,8 +27,9 @@ REVISED = {"glmc": 2, "influence_balanced": 3}
 
 Not here are those that changed only where hardly a run is: `seql` and `imbalanced_sam` where a
 class has no image at all, `temperature_scaling` where it is `balanced` and stands beside a prior
-correction. To name them would make runs stale that came out the same. Nor are two-stage remedies in
-runs of fewer than 100 steps, whose second stage begins with statistics gathered anew.
+correction and where every held-out image is classified right. To name them would make runs stale
+that came out the same. Nor are two-stage remedies in runs of fewer than 100 steps, whose second
+stage begins with statistics gathered anew.
 """
 
 Options = dict[str, bool | int | float | str | tuple[int, ...] | tuple[float, ...]]

@@ -60,6 +60,7 @@ class RunOutcome:
     kernels: "fused" where the package's own kernels were used, and how, else "plain" and why; or
         with how many others it was trained. On a GPU also how the last steps were computed.
     trained_by: run id of the twin whose training this run has taken over; empty if it trained.
+    steps: of the optimiser in all; 0 in a file of a version that did not say.
     """
 
     run_id: str
@@ -78,6 +79,7 @@ class RunOutcome:
     std: tuple[float, ...]
     kernels: str = "plain"
     trained_by: str = ""
+    steps: int = 0
 
 
 def execute(
@@ -339,4 +341,5 @@ def _outcome(trainer: Trainer, outcome: str, message: str, started: datetime) ->
         mean=tuple(float(value) for value in trainer.mean),
         std=tuple(float(value) for value in trainer.std),
         kernels=trainer.kernels,
+        steps=len(trainer.state.history.losses),
     )

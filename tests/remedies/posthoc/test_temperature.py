@@ -93,6 +93,25 @@ def test_balanced_fitting_counts_classes_alike():
     assert 1 / by_class.scale[0].item() == pytest.approx(wanted, rel=1e-5)
 
 
+@pytest.mark.parametrize("balanced", [False, True])
+def test_where_all_is_right_no_mistake_is_made_certain(balanced):
+    logits, labels = np.eye(3)[[0, 1, 2, 2]] * 2, np.array([0, 1, 2, 2])
+    found = adjustment(logits, labels, balanced=balanced)
+    tensor = torch.from_numpy(logits)
+    assert torch.equal(found(tensor), tensor)
+    assert found.note == "temperature 1, not fitted: all 4 held-out images are classified right"
+
+
+@pytest.mark.parametrize("row", [[0.0, 2.0, 1.0], [2.0, 2.0, 1.0]], ids=["wrong", "no more right"])
+def test_one_image_that_is_not_right_is_enough_to_fit_to(row):
+    logits = np.array([[2.0, 0, 0], [0, 2.0, 0], row])
+    labels = np.array([0, 1, 0])
+    found = adjustment(logits, labels)
+    wanted = fit_temperature(logits, labels, np.ones(3))
+    assert 1 / found.scale[0].item() == pytest.approx(wanted, rel=1e-5)
+    assert found.note == f"temperature {wanted:.3g}"
+
+
 def test_without_a_held_out_image_nothing_changes():
     nothing = np.zeros((0, 3)), np.zeros(0, dtype=np.int64)
     assert adjustment(*nothing) is None

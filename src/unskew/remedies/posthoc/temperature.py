@@ -24,7 +24,9 @@ class TemperatureScaling(Remedy):
     softmax(z/T) with the T > 0 of the least negative log-likelihood (Guo et al. 2017, section
     4.2) on a tenth of the training images, which is not trained on. The fit is for the training
     prior, so beside a correction of the prior it is made first, in whatever order they are named;
-    a balanced fit is for equally frequent classes, and is made after the prior is out.
+    a balanced fit is for equally frequent classes, and is made after the prior is out. Where the
+    network classifies every held-out image right the loss falls without end as T goes to 0, and
+    every mistake on new images would be a certain one; then T stays 1, and the run says so.
 
     Attributes
     ----------
@@ -47,15 +49,22 @@ class TemperatureScaling(Remedy):
         labels = held_out.labels.numpy()
         if not len(labels):
             return None
-        weights = np.ones(len(labels))
-        if self.balanced:
-            weights = 1 / np.bincount(labels, minlength=facts.num_classes)[labels]
-        temperature = fit_temperature(held_out.logits.double().numpy(), labels, weights)
-        return Adjustment(
-            torch.full((facts.num_classes,), 1 / temperature),
-            torch.zeros(facts.num_classes),
-            f"temperature {temperature:.3g}",
-        )
+        logits, temperature = held_out.logits.double().numpy(), 1.0
+        note = f"temperature 1, not fitted: all {len(labels)} held-out images are classified right"
+        if not _all_right(logits, labels):
+            weights = np.ones(len(labels))
+            if self.balanced:
+                weights = 1 / np.bincount(labels, minlength=facts.num_classes)[labels]
+            temperature = fit_temperature(logits, labels, weights)
+            note = f"temperature {temperature:.3g}"
+        scale = torch.full((facts.num_classes,), 1 / temperature)
+        return Adjustment(scale, torch.zeros(facts.num_classes), note)
+
+
+def _all_right(logits: NDArray[np.float64], labels: NDArray[np.int64]) -> bool:
+    """Whether of each image's logits none is as large as that of its own class."""
+    own = np.take_along_axis(logits, labels[:, None], axis=1)
+    return bool(((logits >= own).sum(axis=1) == 1).all())
 
 
 def fit_temperature(

@@ -102,7 +102,7 @@ def save(figure: Figure, folder: Path, name: str) -> str:
     with matplotlib.rc_context(
         {"svg.hashsalt": name, "svg.fonttype": "none", "figure.constrained_layout.use": False}
     ):
-        # As laid out: with any engine, even one that does nothing, all is drawn once more to ask it.
+        # As laid out. To ask any engine, even one that does nothing, all would be drawn once more.
         figure.set_layout_engine(None)
         buffer = io.StringIO()
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})

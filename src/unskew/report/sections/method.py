@@ -10,6 +10,7 @@ from unskew.report.context import Context
 from unskew.report.document import Block, Bullets, Section, Table
 from unskew.report.numbers import duration, setting
 from unskew.report.sections.data import skew_words
+from unskew.training.short import SHORT
 
 IDENTITY = ("data", "fingerprint", "seed", "validation")
 """Fields that every run has its own of, or that are told elsewhere."""
@@ -31,6 +32,10 @@ def method_section(context: Context) -> Section:
     # A run may serve several arms, and what has taken over a training has cost none.
     runs = {run.outcome.run_id: run.outcome for arm in tables for run in arm.runs.values()}
     outcomes = [outcome for outcome in runs.values() if not outcome.trained_by]
+    short = [outcome for outcome in outcomes if 0 < outcome.steps < SHORT]
+    if short:
+        key = "method.short" if len(short) == len(outcomes) else "method.some_short"
+        sentences.append(words(key, steps=SHORT))
     if outcomes:
         sentences.append(
             words(
