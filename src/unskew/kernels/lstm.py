@@ -97,10 +97,11 @@ class _Layer(torch.autograd.Function):
         input_weights = weight_ih.to(dtype)
         if missing:
             input_weights = F.pad(input_weights, (0, missing))
+        input_weights = input_weights.contiguous()
         hidden_weights = weight_hh.to(dtype).contiguous()
         packed = new_numbers(dtype, 4 * units * (width + units))
         sizes = c_int64(width), c_int64(units)
-        call(kernels, "pack_forward", input_weights.contiguous(), hidden_weights, packed, *sizes)
+        call(kernels, "pack_forward", input_weights, hidden_weights, packed, *sizes)
         kept = new_numbers(dtype, steps, batch, KEPT, units) if keep else None
         call(
             kernels, "forward", both, packed, bias_ih + bias_hh, kept, new_floats(batch, units),

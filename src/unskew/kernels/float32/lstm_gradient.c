@@ -68,36 +68,43 @@ INLINE void gather(const float *xh, int64_t K, int64_t rows, float *panel) {
     }
 }
 
-/* Bytes for a thread of `weight_gradients`. */
-int64_t room_needed(int64_t I, int64_t H) {
-    (void)I, (void)H;
-    return PANELS * SPAN * PANEL * sizeof(float);
+typedef struct {
+    float *input, *hidden; /* what is summed up */
+    int64_t I, H;
+} Sums;
+
+/* Of `rows` rows: all gates, in blocks `apart`, times the panels of inputs from `first` up to `last`. */
+static void add(const Sums *s, const float *gates, int64_t apart, const float *panels,
+                int64_t first, int64_t last, int64_t rows) {
+    for (int64_t n = 0; n < 4 * s->H; n += PANEL, gates += apart)
+        for (int64_t k = first; k < last; k += PANEL) {
+            int64_t columns = k < s->I ? s->I : s->H;
+            float *sums = k < s->I ? s->input + k : s->hidden + k - s->I;
+            add_square(sums + n * columns, columns, gates, panels + (k - first) * rows, rows);
+        }
 }
+
+/* Bytes for a thread of `weight_gradients`, whatever the layer's size. */
+int64_t room_needed(void) { return PANELS * SPAN * PANEL * sizeof(float); }
 
 /* room: parts times `size` bytes, of which each is room_needed. */
 void weight_gradients(const float *dgates, const float *xh, char *room, int64_t size, float *input,
                       float *hidden, int64_t P, int64_t I, int64_t H, int parts) {
-    int64_t K = I + H, blocks = 4 * H / PANEL, spans = (P + SPAN - 1) / SPAN;
+    int64_t K = I + H, spans = (P + SPAN - 1) / SPAN, most = PANELS * PANEL;
+    Sums s = {input, hidden, I, H};
     memset(input, 0, 4 * H * I * sizeof(float));
     memset(hidden, 0, 4 * H * H * sizeof(float));
 #pragma omp parallel for num_threads(parts) schedule(static, 1)
     for (int part = 0; part < parts; part++) {
         float *panels = (float *)(room + part * size);
-        int64_t begin = SHARE(K / PANEL, part, parts) * PANEL, end = SHARE(K / PANEL, part + 1, parts) * PANEL;
+        int64_t end = SHARE(K / PANEL, part + 1, parts) * PANEL;
         for (int64_t span = 0; span < spans; span++) {
             int64_t p = SHARE(P, span, spans), rows = SHARE(P, span + 1, spans) - p;
-            for (int64_t first = begin; first < end; first += PANELS * PANEL) {
-                int64_t last = end - first < PANELS * PANEL ? end : first + PANELS * PANEL;
-                for (int64_t k = first; k < last; k += PANEL)
-                    gather(xh + p * K + k, K, rows, panels + (k - first) * rows);
-                for (int64_t block = 0; block < blocks; block++)
-                    for (int64_t k = first; k < last; k += PANEL) {
-                        int64_t columns = k < I ? I : H;
-                        float *sums = k < I ? input + k : hidden + k - I;
-                        add_square(sums + block * PANEL * columns, columns,
-                                   dgates + block * blocks_apart(P) + p * PANEL,
-                                   panels + (k - first) * rows, rows);
-                    }
+            for (int64_t k = SHARE(K / PANEL, part, parts) * PANEL; k < end; k += most) {
+                int64_t last = end - k < most ? end : k + most;
+                for (int64_t own = k; own < last; own += PANEL)
+                    gather(xh + p * K + own, K, rows, panels + (own - k) * rows);
+                add(&s, dgates + p * PANEL, blocks_apart(P), panels, k, last, rows);
             }
         }
     }
