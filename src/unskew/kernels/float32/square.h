@@ -4,7 +4,8 @@
 #include "product.h"
 
 /* sums (rows of PANEL, PANEL), from row to row `columns` apart, += left' right, both (count, PANEL).
- * What is added is summed by itself first: a long sum of small numbers would round at its own size. */
+ * What is added is summed by itself first: a long sum of small numbers would round at its own size.
+ * Meanwhile the sums' lines come nearer, of which there are more than the second cache holds. */
 #define DEFINE(rows)                                                                            \
     static __attribute__((noinline)) void add_##rows(                                           \
         float *sums, int64_t columns, const float *left, const float *right, int64_t count) {   \
