@@ -364,7 +364,19 @@ def test_the_method_says_of_short_runs_how_their_norms_are_read(
         told = json.loads(path.read_text(encoding="utf-8"))
         told["steps"] = steps[index % 2]
         path.write_text(json.dumps(told), encoding="utf-8")
-    context = context_of(out, tmp_path, language)
+    assert_told_of_short_runs(context_of(out, tmp_path, language), key)
+
+
+def test_a_run_that_diverged_early_is_not_taken_for_a_short_one(study, tmp_path):
+    out = write_study(tmp_path / "out", study, diverge=lambda run: run.recipe.seed == 0)
+    for path in out.glob("runs/*/run.json"):
+        told = json.loads(path.read_text(encoding="utf-8"))
+        told["steps"] = 50 if told["outcome"] == "diverged" else 5000
+        path.write_text(json.dumps(told), encoding="utf-8")
+    assert_told_of_short_runs(context_of(out, tmp_path), None)
+
+
+def assert_told_of_short_runs(context, key):
     (bullets,) = [b for b in method_section(context).blocks if isinstance(b, Bullets)]
     for each in ("short", "some_short"):
         assert (context.words(f"method.{each}", steps=100) in bullets.items) == (each == key)

@@ -10,6 +10,7 @@ from unskew.report.context import Context
 from unskew.report.document import Block, Bullets, Section, Table
 from unskew.report.numbers import duration, setting
 from unskew.report.sections.data import skew_words
+from unskew.training.run import FINISHED
 from unskew.training.short import SHORT
 
 IDENTITY = ("data", "fingerprint", "seed", "validation")
@@ -32,9 +33,11 @@ def method_section(context: Context) -> Section:
     # A run may serve several arms, and what has taken over a training has cost none.
     runs = {run.outcome.run_id: run.outcome for arm in tables for run in arm.runs.values()}
     outcomes = [outcome for outcome in runs.values() if not outcome.trained_by]
-    short = [outcome for outcome in outcomes if 0 < outcome.steps < SHORT]
+    # One that diverged has few steps because it ended early.
+    whole = [outcome for outcome in outcomes if outcome.outcome == FINISHED]
+    short = [outcome for outcome in whole if 0 < outcome.steps < SHORT]
     if short:
-        key = "method.short" if len(short) == len(outcomes) else "method.some_short"
+        key = "method.short" if len(short) == len(whole) else "method.some_short"
         sentences.append(words(key, steps=SHORT))
     if outcomes:
         sentences.append(
