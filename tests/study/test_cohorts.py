@@ -23,6 +23,12 @@ def test_the_first_run_takes_its_kin_with_it(tiny):
     assert join([], 64) == []
 
 
+def test_arms_whose_losses_differ_go_together(tiny):
+    arms = plan(tiny, 2, "ab"), plan(tiny.override(recipe={"remedy": "balanced_softmax"}), 2, "ab")
+    runs = [run for of_arm in arms for run in of_arm]
+    assert {run.recipe.remedy for run in join(runs, 64)} == {"none", "balanced_softmax"}
+
+
 def test_a_run_of_a_lone_remedy_goes_alone(tiny):
     runs = plan(tiny.override(recipe={"remedy": "sam"}), 3, "ab")
     assert join(runs, 64) == runs[:1]

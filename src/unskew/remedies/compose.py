@@ -238,9 +238,13 @@ def transforming(remedy: Remedy) -> list[Remedy]:
 
     Mixing comes last: who changes an image by what is known of it must find it whole.
     """
-    parts = remedy.parts if isinstance(remedy, Composite) else (remedy,)
-    acting = [part for part in parts if "transform" in part.overrides()]
+    acting = [part for part in parts_of(remedy) if "transform" in part.overrides()]
     return sorted(acting, key=lambda part: part.mixes)
+
+
+def parts_of(remedy: Remedy) -> tuple[Remedy, ...]:
+    """What a remedy is composed of: itself, where it is not composed."""
+    return remedy.parts if isinstance(remedy, Composite) else (remedy,)
 
 
 LASTING = frozenset({"loss", "class_weights", "after_step", "parameter_groups"})

@@ -115,6 +115,44 @@ def test_remedies_that_may_train_together_act_as_they_do_alone(splits, remedy):
     assert_agree(together, trained_alone(splits, recipe))
 
 
+EACH_ITS_OWN = [
+    ["none", "balanced_softmax", "drw", "none", "effective_number", "focal+tau_normalised"],
+    ["cutmix+balanced_softmax", "cutmix", "cutmix+label_aware_smoothing"],
+    ["ldam", "ldam+drw"],
+]
+
+
+def with_losses(splits, named, device="cpu", **changes):
+    return [
+        Trainer(SMALL.with_(remedy=remedy, seed=seed, **changes), splits, device)
+        for seed, remedy in enumerate(named)
+    ]
+
+
+@pytest.mark.parametrize("named", EACH_ITS_OWN, ids=str)
+def test_runs_that_differ_in_their_loss_act_as_they_do_alone(splits, named):
+    together, alone = with_losses(splits, named), with_losses(splits, named)
+    Replicas(together).fit()
+    for trainer in alone:
+        trainer.fit()
+    assert_agree(together, alone)
+
+
+def test_a_run_that_diverges_disturbs_none_with_another_loss(splits):
+    """No run of its kind is left, so nobody draws what its loss would be."""
+    recipe = SMALL.with_(epochs=8)
+    lost = recipe.with_(remedy="drw", learning_rate=1e20)
+    other = recipe.with_(remedy="balanced_softmax", seed=1)
+    together = [Trainer(lost, splits), Trainer(other, splits), Trainer(recipe, splits)]
+    replicas = Replicas(together)
+    replicas.fit()
+    assert replicas.diverged[0]
+    alone = [Trainer(other, splits), Trainer(recipe, splits)]
+    for trainer in alone:
+        trainer.fit()
+    assert_agree(together[1:], alone)
+
+
 def test_most_remedies_may_train_together_and_what_reaches_into_the_step_may_not():
     assert {"balanced_softmax", "drw", "focal", "oversample", "class_balanced_sampling"} <= {*JOINT}
     assert {"oversample_augmented", "mixup", "cutmix", "remix", "ldam"} <= {*JOINT}
@@ -332,6 +370,33 @@ def test_kinship_leaves_out_what_runs_have_of_their_own():
     assert kinship(SMALL) != kinship(SMALL.with_(subset_seed=1))
     assert kinship(SMALL.with_(optimizer="adamw")) is None
     assert kinship(SMALL.with_(optimizer="muon")) is None
+
+
+def test_kinship_is_of_network_and_images_and_leaves_out_what_is_made_of_logits():
+    def kin(remedy, **options):
+        return kinship(SMALL.with_(remedy=remedy, remedy_options=options))
+
+    assert kin("none") == kin("balanced_softmax") == kin("drw") == kin("posthoc_em")
+    assert kin("cutmix") == kin("cutmix+balanced_softmax") == kin("focal+cutmix")
+    assert kin("ldam") == kin("ldam+drw") == kin("ldam+drw", drw={"start": 0.5})
+    apart = ["none", "cutmix", "mixup", "ldam", "oversample", "square_root_sampling"]
+    apart += ["temperature_scaling"]  # trains on fewer images
+    assert len({kin(remedy) for remedy in apart}) == len(apart)
+    assert kin("ldam") != kin("ldam", ldam={"s": 10.0})
+    assert kin("square_root_sampling") != kin("square_root_sampling", square_root_sampling={"q": 1})
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("named", EACH_ITS_OWN, ids=str)
+def test_on_a_gpu_runs_that_differ_in_their_loss_share_a_graph(splits, named):
+    together = with_losses(splits, named, "cuda", epochs=1, batch_size=10)
+    replicas = Replicas(together)
+    replicas.fit()
+    assert replicas.engine == "graph"
+    alone = with_losses(splits, named, "cuda", epochs=1, batch_size=10)
+    for trainer in alone:
+        trainer.fit()
+    assert_agree(together, alone, tolerance=2e-2)
 
 
 @pytest.mark.gpu

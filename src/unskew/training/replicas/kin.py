@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from unskew.remedies.base import IN_THE_STEP
+from unskew.remedies.base import IN_THE_STEP, Remedy
+from unskew.remedies.compose import parts_of
 from unskew.remedies.registry import make_remedy
 from unskew.training.recipe import Recipe
 
@@ -17,6 +18,10 @@ JOINT_HOOKS = frozenset(
 )  # fmt: skip
 """What a remedy may do there: replace the classifier, choose and change images, weigh losses, act
 after training. What reaches into the step, or divides the run into stages, trains on its own."""
+
+OWN_HOOKS = frozenset({"check", "loss", "class_weights", "after_training", "adjustment"})
+"""What runs that train together may do each in its own way: what is made of the logits, and what
+comes before and after training. The network and the images shown are of one kind for all."""
 
 
 def kinship(recipe: Recipe) -> str | None:
@@ -39,5 +44,19 @@ def kinship(recipe: Recipe) -> str | None:
     )
     if reaches_in or own_step:
         return None
-    defaults = {name: Recipe.model_fields[name].default for name in OWN}
-    return recipe.with_(**defaults).digest
+    common = [repr(part) for part in parts_of(remedy) if _is_common(part)]
+    return " ".join([likeness(recipe.with_(remedy="none", remedy_options={})), *common])
+
+
+def likeness(recipe: Recipe) -> str:
+    """The same text for all recipes that differ in what is a run's `OWN` alone: theirs is one
+    loss.
+    """
+    return recipe.with_(**{name: Recipe.model_fields[name].default for name in OWN}).digest
+
+
+def _is_common(part: Remedy) -> bool:
+    """Whether all of a group have this part of a remedy, or none: it changes the network, or which
+    images are shown and how.
+    """
+    return bool(part.overrides() - OWN_HOOKS or part.held_out)

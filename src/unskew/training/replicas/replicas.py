@@ -12,7 +12,6 @@ from torch.func import functional_call, vmap
 from unskew.data.batches import Batches
 from unskew.data.transfer import moved
 from unskew.kernels.gpu import triton_at_hand
-from unskew.remedies.base import Batch
 from unskew.training.captured import Captured
 from unskew.training.checkpoint import State
 from unskew.training.divergence import Diverged
@@ -22,8 +21,9 @@ from unskew.training.predict import AT_ONCE
 from unskew.training.replicas.descent import descend
 from unskew.training.replicas.examples import Examples, examples_of
 from unskew.training.replicas.joint.norm import Norm
-from unskew.training.replicas.kin import kinship
+from unskew.training.replicas.kin import kinship, likeness
 from unskew.training.replicas.layers import names_in_float32, vmappable
+from unskew.training.replicas.losses import losses_of
 from unskew.training.replicas.stack import Part, Stack
 from unskew.training.short import gather, is_short
 from unskew.training.trainer import REPORT_EVERY, Trainer
@@ -53,7 +53,8 @@ class Replicas:
 
     Parameters
     ----------
-    trainers: at the same epoch and step; recipes differ in `kin.OWN` only.
+    trainers: at the same epoch and step; recipes differ in `kin.OWN` and in what a remedy may do
+        for each run (`kin.OWN_HOOKS`) only.
 
     Attributes
     ----------
@@ -70,6 +71,7 @@ class Replicas:
         self.trainers = list(trainers)
         first = trainers[0]
         self._recipe, self._dtype = first.recipe, first.dtype
+        self._kinds = [likeness(trainer.recipe) for trainer in trainers]
         self._device = first.train_batches.device
         self._network = vmappable(first.state.network)
         self._in_float32 = names_in_float32(self._network)
@@ -138,7 +140,7 @@ class Replicas:
         if any(len(epoch.indices) != shown for epoch in epochs):
             raise ValueError("runs that train together show as many images an epoch")
         examples = examples_of(leader, epochs)
-        plain_step = self._step_of(examples, of_all)
+        plain_step = self._step_of(examples, self._losses_by(drawn))
         step_of_all = Captured(plain_step, self._device)
         step, shapes = leader.state.position.step, list[torch.Size]()
         while step < steps and not leader.out_of_steps(len(self._losses)):
@@ -181,29 +183,33 @@ class Replicas:
         reason = off or triton_at_hand.why_not(self._device)
         return f"plain: {reason}" if reason else "fused"
 
-    def _step_of(self, examples: Examples, of_all: Epoch) -> Callable[..., tuple[Tensor, ...]]:
-        """A step of all runs: (rates, the examples' inputs) to (losses, right).
+    def _losses_by(self, epochs: Sequence[Epoch | None]) -> Callable[..., Tensor]:
+        """`losses_of` this epoch; a run that has diverged, and has none, takes another's loss.
 
-        Parameters
-        ----------
-        of_all: the epoch of a run that goes on, for what the runs' epochs have in common.
+        What a loss knows of its run, all of a kind have in common.
         """
-        # The loss knows of the run what the runs have in common.
-        criterion = of_all.criterion
+        theirs = {
+            kind: epoch.criterion
+            for kind, epoch in zip(self._kinds, epochs, strict=True)
+            if epoch is not None
+        }
+        any_kind = next(iter(theirs))
+        kinds = [kind if kind in theirs else any_kind for kind in self._kinds]
+        return losses_of([theirs[kind] for kind in kinds], kinds)
 
-        def loss_of_one(logits: Tensor, labels: Tensor, *mixed: Tensor) -> Tensor:
-            other_labels, share = mixed or (None, None)
-            batch = Batch(logits, labels, labels, other_labels=other_labels, share=share)
-            return criterion(logits, batch)
+    def _step_of(
+        self, examples: Examples, losses_by: Callable[..., Tensor]
+    ) -> Callable[..., tuple[Tensor, ...]]:
+        """A step of all runs: (rates, the examples' inputs) to (losses, right)."""
 
         def step(rates: Tensor, *inputs: Tensor) -> tuple[Tensor, ...]:
             images, labels, *mixed = examples(*inputs)
             used = [self._used(part).requires_grad_() for part in self._stack.parts]
             logits = self._forward(images, used, training=True).float()
-            loss = vmap(loss_of_one)(logits, labels, *mixed)
-            self._descend(torch.autograd.grad(loss.sum(), used), rates)
+            losses = losses_by(logits, labels, *mixed)
+            self._descend(torch.autograd.grad(losses.sum(), used), rates)
             right = (logits.detach().argmax(dim=2) == labels).sum(dim=1)
-            return loss.detach(), right
+            return losses.detach(), right
 
         return step
 
