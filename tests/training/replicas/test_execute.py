@@ -1,5 +1,7 @@
 """Which way one run is trained, and what becomes of a full disk."""
 
+import warnings
+
 import pytest
 
 from unskew.errors import UserError
@@ -28,3 +30,13 @@ def test_a_finished_run_says_that_it_is_over(splits, tmp_path):
     told.clear()
     assert execute_together([job], splits) == [first]
     assert told == [RunEnded(first.run_id, first.outcome, first.message)]
+
+
+@pytest.mark.gpu
+def test_on_a_gpu_judging_what_trained_together_warns_of_nothing(splits, tmp_path):
+    """Of weights that do not lie together, say."""
+    recipes = [RECIPE.with_(model="lstm", kernels="off", seed=seed) for seed in range(2)]
+    jobs = [Job(recipe, tmp_path / recipe.run_id) for recipe in recipes]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        execute_together(jobs, splits, device="cuda")

@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from torch import nn
+
 from unskew.data.imageset import Splits
 from unskew.training.checkpoint import save_state
 from unskew.training.device import fitting_on
@@ -75,4 +77,15 @@ def _train(jobs: Sequence[Job], runs: Sequence[OpenRun]) -> None:
         run.trainer.kernels = (
             f"{len(jobs)} runs at once, {replicas.kernels}, step: {replicas.engine}"
         )
+        _stand_alone(run.trainer.state.network)
         run.close(DIVERGED if why else FINISHED, why, job.listen)
+
+
+def _stand_alone(network: nn.Module) -> None:
+    """Give recurrent layers back weights that lie together, as cuDNN wants them.
+
+    They are views of all runs' tensors; it would gather them at each call, and warn.
+    """
+    for module in network.modules():
+        if isinstance(module, nn.RNNBase):
+            module.flatten_parameters()
