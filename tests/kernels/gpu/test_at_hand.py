@@ -18,7 +18,6 @@ def untried(monkeypatch):
     triton_at_hand._untried.cache_clear()
     yield
     triton_at_hand._untried.cache_clear()
-    triton_at_hand.want(True)
 
 
 def trial(monkeypatch, tried):
@@ -33,8 +32,9 @@ def test_used_where_a_kernel_could_be_made(monkeypatch):
     trial(monkeypatch, lambda device: True)
     assert triton_at_hand.why_not(CPU) == ""
     assert triton_at_hand.takes(torch.zeros(1))
-    triton_at_hand.want(False)
-    assert not triton_at_hand.takes(torch.zeros(1))
+    with triton_at_hand.wanting(False):
+        assert not triton_at_hand.takes(torch.zeros(1))
+    assert triton_at_hand.takes(torch.zeros(1))
 
 
 def test_no_compiler_is_told(monkeypatch):

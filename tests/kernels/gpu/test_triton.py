@@ -19,7 +19,6 @@ FORMATS = [torch.float32, torch.bfloat16]
 @pytest.fixture
 def both_ways(monkeypatch):
     """Calls a function with Triton's kernels, and again by PyTorch's operators."""
-    triton_at_hand.want(True)  # whatever the last training in this process wanted
     assert triton_at_hand.takes(torch.zeros(1, device=DEVICE))
 
     def call(function, *arguments):

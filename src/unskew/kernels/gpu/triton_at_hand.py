@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from importlib.util import find_spec
 
@@ -12,10 +14,17 @@ from torch import Tensor
 _wanted = True
 
 
-def want(kernels: bool) -> None:
-    """Whether kernels are to be used from now on; of the process, as PyTorch's own switches are."""
+@contextmanager
+def wanting(kernels: bool) -> Iterator[None]:
+    """Whether kernels are to be used in this block, its backward passes included; of the process,
+    as PyTorch's own switches are.
+    """
     global _wanted
-    _wanted = kernels
+    before, _wanted = _wanted, kernels
+    try:
+        yield
+    finally:
+        _wanted = before
 
 
 def takes(tensor: Tensor) -> bool:

@@ -14,7 +14,9 @@ from unskew.remedies.base import Batch
 from unskew.remedies.criterion import Criterion
 
 
-def losses_of(criteria: Sequence[Criterion], kinds: Sequence[Hashable]) -> Callable[..., Tensor]:
+def losses_of(
+    kinds: Sequence[Hashable], criteria: Sequence[Criterion | None]
+) -> Callable[..., Tensor]:
     """A function of (logits (R, B, K), labels (R, B), and where images may be mixed other labels
     and shares (R, B)) to the runs' losses, float32 (R,).
 
@@ -22,12 +24,19 @@ def losses_of(criteria: Sequence[Criterion], kinds: Sequence[Hashable]) -> Calla
 
     Parameters
     ----------
-    criteria, kinds: of each run; where kinds are the same, so is what the criteria compute.
+    kinds, criteria: of each run; where kinds are the same, so is what the criteria compute. None
+        of a run that has diverged, whose loss may be any.
     """
+    known = {
+        kind: criterion
+        for kind, criterion in zip(kinds, criteria, strict=True)
+        if criterion is not None
+    }
+    any_kind = next(iter(known))
     members: dict[Hashable, list[int]] = defaultdict(list)
     for run, kind in enumerate(kinds):
-        members[kind].append(run)
-    of_kind = [(runs, vmap(partial(_of_one, criteria[runs[0]]))) for runs in members.values()]
+        members[kind if kind in known else any_kind].append(run)
+    of_kind = [(runs, vmap(partial(_of_one, known[kind]))) for kind, runs in members.items()]
 
     def losses(*tensors: Tensor) -> Tensor:
         if len(of_kind) == 1:

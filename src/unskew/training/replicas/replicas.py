@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 
 import torch
 from torch import Tensor
@@ -140,7 +141,8 @@ class Replicas:
         if any(len(epoch.indices) != shown for epoch in epochs):
             raise ValueError("runs that train together show as many images an epoch")
         examples = examples_of(leader, epochs)
-        plain_step = self._step_of(examples, self._losses_by(drawn))
+        criteria = [None if epoch is None else epoch.criterion for epoch in drawn]
+        plain_step = self._step_of(examples, losses_of(self._kinds, criteria))
         step_of_all = Captured(plain_step, self._device)
         step, shapes = leader.state.position.step, list[torch.Size]()
         while step < steps and not leader.out_of_steps(len(self._losses)):
@@ -183,31 +185,22 @@ class Replicas:
         reason = off or triton_at_hand.why_not(self._device)
         return f"plain: {reason}" if reason else "fused"
 
-    def _losses_by(self, epochs: Sequence[Epoch | None]) -> Callable[..., Tensor]:
-        """`losses_of` this epoch; a run that has diverged, and has none, takes another's loss.
-
-        What a loss knows of its run, all of a kind have in common.
-        """
-        theirs = {
-            kind: epoch.criterion
-            for kind, epoch in zip(self._kinds, epochs, strict=True)
-            if epoch is not None
-        }
-        any_kind = next(iter(theirs))
-        kinds = [kind if kind in theirs else any_kind for kind in self._kinds]
-        return losses_of([theirs[kind] for kind in kinds], kinds)
+    def _kernels_as_asked(self) -> AbstractContextManager[None]:
+        return triton_at_hand.wanting(self._recipe.kernels != "off")
 
     def _step_of(
-        self, examples: Examples, losses_by: Callable[..., Tensor]
+        self, examples: Examples, losses_of_all: Callable[..., Tensor]
     ) -> Callable[..., tuple[Tensor, ...]]:
         """A step of all runs: (rates, the examples' inputs) to (losses, right)."""
 
         def step(rates: Tensor, *inputs: Tensor) -> tuple[Tensor, ...]:
             images, labels, *mixed = examples(*inputs)
             used = [self._used(part).requires_grad_() for part in self._stack.parts]
-            logits = self._forward(images, used, training=True).float()
-            losses = losses_by(logits, labels, *mixed)
-            self._descend(torch.autograd.grad(losses.sum(), used), rates)
+            with self._kernels_as_asked():
+                logits = self._forward(images, used, training=True).float()
+                losses = losses_of_all(logits, labels, *mixed)
+                gradients = torch.autograd.grad(losses.sum(), used)
+            self._descend(gradients, rates)
             right = (logits.detach().argmax(dim=2) == labels).sum(dim=1)
             return losses.detach(), right
 
@@ -225,7 +218,6 @@ class Replicas:
         used: `_used` of each part.
         """
         self._network.train(training)
-        triton_at_hand.want(self._recipe.kernels != "off")
         parameters: Tensors = {}
         for part, rows in zip(self._stack.parts, used, strict=True):
             parameters |= part.each(rows)
@@ -305,7 +297,8 @@ class Replicas:
 
         def show(step: int) -> None:
             images, *_ = examples(*examples.inputs(step)[1])
-            self._forward(images, used, training=True)
+            with self._kernels_as_asked():
+                self._forward(images, used, training=True)
 
         gather(norms, done, show)
 
@@ -323,10 +316,11 @@ class Replicas:
         at_once = IMAGES_AT_ONCE[self._device.type]
         size = AT_ONCE if reads_batch else max(at_once // len(self.trainers), 1)
         used = [self._used(part) for part in self._stack.parts]
-        parts = [
-            self._forward(batches.images(part), used, training=False)
-            for part in indices.split(size)
-        ]
+        with self._kernels_as_asked():
+            parts = [
+                self._forward(batches.images(part), used, training=False)
+                for part in indices.split(size)
+            ]
         return torch.cat(parts, dim=1).float()
 
 
