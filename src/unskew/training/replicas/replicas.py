@@ -16,7 +16,6 @@ from unskew.kernels.gpu import triton_at_hand
 from unskew.training.captured import Captured
 from unskew.training.checkpoint import State
 from unskew.training.divergence import Diverged
-from unskew.training.epoch import Epoch
 from unskew.training.events import Event
 from unskew.training.predict import AT_ONCE
 from unskew.training.replicas.descent import descend
