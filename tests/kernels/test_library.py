@@ -172,6 +172,24 @@ def test_what_was_built_is_used_again(fresh, monkeypatch):
     assert [path.stat().st_mtime_ns for path in (fresh / "kernels").iterdir()] == [before]
 
 
+def test_several_files_are_built_at_the_same_time(fresh, monkeypatch):
+    """Each build waits until another has begun as well."""
+    waits = (
+        'case "$*" in *one.c*) exit 0;; esac\n'
+        f"touch {fresh}/begun.$$\n"
+        "for turn in $(seq 100); do\n"
+        f"  if [ $(ls {fresh}/begun.* | wc -l) -ge 2 ]; then touch {fresh}/met.$$; break; fi\n"
+        "  sleep 0.1\n"
+        "done\n"
+        "exit 1"
+    )
+    monkeypatch.setenv("CC", compiler(fresh / "cc", waits))
+    found = library.load_all(["float32/norm_relu_pool", "batch"])
+    assert [one.functions for one in found] == [None, None]
+    assert len(list(fresh.glob("met.*"))) == 2
+    assert library.load_all([]) == []
+
+
 def test_several_processes_may_build_at_once(fresh):
     script = (
         "import sys; from unskew.kernels.library import load;"

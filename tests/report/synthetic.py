@@ -132,6 +132,7 @@ def _write_run(
         finished="2000-01-01T00:00:12+00:00",
         mean=(0.0, 0.0, 0.0),
         std=(1.0, 1.0, 1.0),
+        trained_by=run.twin.run_id if run.twin else "",
     )
     (folder / "run.json").write_text(json.dumps(asdict(outcome)), encoding="utf-8")
 

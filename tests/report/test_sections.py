@@ -23,6 +23,7 @@ from unskew.report.sections.conclusions import sentence
 from unskew.report.sections.data import data_section
 from unskew.report.sections.method import method_section
 from unskew.report.sections.published import _holds, claim_sentences, published_section
+from unskew.report.sections.results import curves_section
 from unskew.study.parts import Claim, Published
 from unskew.study.results import load_results
 from unskew.study.spec import Study
@@ -171,6 +172,33 @@ def test_shared_settings_are_written_as_the_page_and_a_recipes_file_write_them(t
     assert shown["remedy_options"] == between.join(options)
     assert not re.search(r"[{}\[\]']", "".join(shown.values()))
     assert "max_steps" not in shown
+    assert "drop" in shown
+    idle = {"rise", "rise_from", "fall_to", "filter_learning_rate", "filter_momentum"}
+    assert not idle & shown.keys()
+
+
+def test_a_shared_setting_that_acts_in_one_arm_alone_is_told(tmp_path):
+    study = Study.from_toml(
+        'name = "shared"\nseeds = 1\n[recipe]\nepochs = 2\n'
+        '[[arms]]\nname = "a"\n[[arms]]\nname = "b"\nrecipe.optimizer = "muon"\n',
+        "shared.toml",
+    )
+    context = context_of(write_study(tmp_path / "out", study), tmp_path)
+    (table,) = [b for b in method_section(context).blocks if isinstance(b, Table)]
+    assert dict(table.rows)["filter_momentum"] == "0.6"
+
+
+def test_curves_of_one_training_are_drawn_once(tmp_path):
+    plain = 'name = "twins"\nseeds = 2\n[recipe]\nepochs = 2\n[[arms]]\nname = "plain"\n'
+    after = '[[arms]]\nname = "after"\nrecipe.remedy = "posthoc_logit_adjustment"\n'
+    both, one = Study.from_toml(plain + after, "both.toml"), Study.from_toml(plain, "one.toml")
+    context = context_of(write_study(tmp_path / "both", both), tmp_path)
+    (picture,) = curves_section(context).blocks
+    assert picture.alt == context.words("curves.alt", arms="plain")
+    assert picture.caption.endswith(context.words("curves.taken_over"))
+    context = context_of(write_study(tmp_path / "one", one), tmp_path)
+    (picture,) = curves_section(context).blocks
+    assert context.words("curves.taken_over") not in picture.caption
 
 
 def test_the_packages_networks_are_described_in_chinese_and_others_by_themselves():

@@ -11,6 +11,7 @@ from unskew.cli.console import complain, interruptible, print_json, result
 from unskew.cli.places import out_folder
 
 
+@interruptible()
 def study(
     name: Annotated[
         str, typer.Argument(help="coursework, readings, ..., or the path of a study file.")
@@ -121,7 +122,7 @@ def study(
     check_out(folder, wanted.data)
     check_folder(folder, wanted)  # before anything is downloaded or decoded
     splits = open_with_progress(wanted.data, strict=strict, image_size=image_size)
-    with interruptible(), StudyBars() as bars:
+    with StudyBars() as bars:
         failures = execute_study(
             wanted, splits, folder, workers=workers, replicas=replicas, device=device,
             strict=strict, image_size=image_size, listen=bars.show,

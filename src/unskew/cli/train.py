@@ -25,6 +25,7 @@ class Balance(StrEnum):
     none = "none"
 
 
+@interruptible()
 def train(
     context: typer.Context,
     recipe: Annotated[
@@ -164,8 +165,7 @@ def train(
     told = []
     for each in recipes:
         folder = written / "runs" / each.run_id
-        with interruptible():
-            outcome, evaluation = run_with_progress(each, splits, folder, device)
+        outcome, evaluation = run_with_progress(each, splits, folder, device)
         told.append(
             {"run": outcome.run_id, "remedy": each.remedy, "folder": str(folder),
              "outcome": outcome.outcome, "message": outcome.message,

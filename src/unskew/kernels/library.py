@@ -10,6 +10,8 @@ import platform
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,6 +73,12 @@ def load(name: str) -> Library:
         return Library(None, f"{compiler}: {told}")
     except OSError as error:
         return Library(None, f"the built kernels cannot be loaded: {error}")
+
+
+def load_all(names: Sequence[str]) -> list[Library]:
+    """`load` several files, those that have to be built at the same time."""
+    with ThreadPoolExecutor(max_workers=max(len(names), 1)) as pool:  # a compiler is a process
+        return list(pool.map(load, names))
 
 
 def _opened(name: str, compiler: str) -> ctypes.CDLL:

@@ -87,6 +87,11 @@ class ArmResults:
         return [run.evaluation for run in self.runs.values() if run.evaluation]
 
     @property
+    def trained(self) -> bool:
+        """Whether any of its runs trained, instead of taking over another arm's training."""
+        return any(not run.outcome.trained_by for run in self.runs.values())
+
+    @property
     def diverged(self) -> list[int]:
         """Seeds whose runs diverged."""
         return [seed for seed, run in self.runs.items() if run.evaluation is None]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from unskew.kernels.formats import FOLDERS, in_tiles, source
-from unskew.kernels.library import load
+from unskew.kernels.library import load_all
 from unskew.models.base import Network
 
 FUSED, TILED = "fused", "fused, in matrix tiles"
@@ -40,5 +40,5 @@ def _reason(network: Network, device: str, dtype: torch.dtype) -> str:
         return "the kernels are for bfloat16 and float32"
     if reason := network.unfused():
         return reason
-    libraries = (load(source(name, dtype)) for name in network.kernels)
+    libraries = load_all([source(name, dtype) for name in network.kernels])
     return next((library.reason for library in libraries if library.reason), "")

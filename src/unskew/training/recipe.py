@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from unskew.data.skew import Skew, describe_skew
 from unskew.errors import UserError, nearest
+from unskew.training.only_with import ONLY_WITH, acts
 from unskew.training.presets import preset
 from unskew.training.settings import parse_file, read_file
 
@@ -134,8 +135,10 @@ class Recipe(BaseModel):
 
     @model_validator(mode="after")
     def _consistent(self) -> Recipe:
-        if self.milestones and self.schedule != "step":
-            raise ValueError("milestones only act with schedule = 'step'")
+        for field, (others, _) in ONLY_WITH.items():
+            differs = getattr(self, field) != type(self).model_fields[field].default
+            if differs and not acts(self, field):
+                raise ValueError(f"{field} only acts with {others}")
         if self.schedule == "step" and not self.milestones:
             raise ValueError("schedule = 'step' needs milestones, the epochs after which it drops")
         # One beyond the last epoch is let be: it stands in a recipe that is run for fewer.
@@ -144,34 +147,11 @@ class Recipe(BaseModel):
                 f"milestones = {list(self.milestones)}: the rate drops after an epoch, so choose 1 "
                 "or more"
             )
-        if self._differs("drop") and self.schedule != "step":
-            raise ValueError("drop only acts with schedule = 'step'")
         if self.warmup_epochs and self.schedule in ("one_cycle", "triangle"):
             raise ValueError(
                 f"schedule = {self.schedule!r} rises by itself: leave warmup_epochs out"
             )
-        if self._differs("momentum") and self.optimizer == "adamw":
-            raise ValueError("momentum only acts with optimizer = 'sgd' or 'muon'")
-        if self.nesterov and (self.optimizer == "adamw" or self.momentum == 0):
-            raise ValueError(
-                "nesterov only acts with optimizer = 'sgd' or 'muon' and a momentum above 0"
-            )
-        for field in ("filter_learning_rate", "filter_momentum"):
-            if self._differs(field) and self.optimizer != "muon":
-                raise ValueError(f"{field} only acts with optimizer = 'muon'")
-        if self.decoupled_decay and self.optimizer == "adamw":
-            raise ValueError("decoupled_decay only acts with optimizer = 'sgd' or 'muon'")
-        if any(map(self._differs, ("rise", "rise_from", "fall_to"))):
-            if self.schedule != "triangle":
-                raise ValueError("rise, rise_from and fall_to only act with schedule = 'triangle'")
-            if self._differs("rise_from") and not self.rise:
-                raise ValueError("rise_from only acts with a rise above 0")
-        if self.alternate_flips and self.augmentation == "none":
-            raise ValueError("alternate_flips only acts with an augmentation that flips")
         return self
-
-    def _differs(self, field: str) -> bool:
-        return bool(getattr(self, field) != type(self).model_fields[field].default)
 
     @property
     def digest(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from unskew.report.figures.style import colour, entry, new_figure
@@ -36,7 +37,7 @@ def training_curves(arms: dict[str, ArmResults], loss: str, accuracy: str, epoch
         ax.set_title(name)
         ax.set_xlabel(epoch)
     left.set_ylim(bottom=0)
-    right.set_xticks(_whole_ticks(right.get_xlim()[1]))
+    right.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
     handles, labels = left.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower left", ncols=1)
     return figure
@@ -62,8 +63,3 @@ def _line(
     if len(values) > 1:
         spread = values.std(axis=0, ddof=1)
         ax.fill_between(along, mean - spread, mean + spread, color=tint, alpha=0.18, linewidth=0)
-
-
-def _whole_ticks(top: float) -> list[int]:
-    last = max(int(top), 1)
-    return list(range(1, last + 1, max(1, last // 8)))

@@ -10,6 +10,7 @@ from unskew.report.context import Context
 from unskew.report.document import Block, Bullets, Section, Table
 from unskew.report.numbers import duration, setting
 from unskew.report.sections.data import skew_words
+from unskew.training.only_with import acts
 from unskew.training.run import FINISHED
 from unskew.training.short import SHORT
 
@@ -59,6 +60,7 @@ def method_section(context: Context) -> Section:
         if name not in unsaid
         and value not in (None, [], {}, "")
         and all(other[name] == value for other in dumped)
+        and any(acts(recipe, name) for recipe in recipes)
     ]
     header = tuple(words("method.setting").split("|"))
     blocks: tuple[Block, ...] = (

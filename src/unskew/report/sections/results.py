@@ -133,17 +133,21 @@ def curves_section(context: Context) -> Section:
     """Loss and accuracy curves, a figure for each network."""
     words, blocks = context.words, list[Block]()
     for model, arms in context.groups().items():
-        labels = list(arms)
+        trained = {label: arm for label, arm in arms.items() if arm.trained}
+        labels = list(trained)
         for part, start in enumerate(range(0, len(labels), MOST)):
-            shown = {label: arms[label] for label in labels[start : start + MOST]}
+            shown = {label: trained[label] for label in labels[start : start + MOST]}
             figure = training_curves(
                 shown, words("curves.loss"), words("curves.accuracy"), words("curves.epoch")
             )
+            caption = words.over("curves.caption", seed_counts(shown), group=context.model(model))
+            if len(trained) < len(arms):
+                caption = words.sentences(caption, words("curves.taken_over"))
             blocks.append(
                 context.draw(
                     f"curves-{model}" + (f"-{part + 1}" if part else ""),
                     figure,
-                    words.over("curves.caption", seed_counts(shown), group=context.model(model)),
+                    caption,
                     words("curves.alt", arms=", ".join(shown)),
                 )
             )
