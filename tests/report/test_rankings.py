@@ -85,6 +85,21 @@ def test_enough_blocks_say_who_is_told_apart_in_conclusions_too(tmp_path):
     assert "Nemenyi" in ranking_sentence(chinese, found)
 
 
+def test_who_shares_the_third_place_is_named_as_well(tmp_path):
+    context = context_of(tmp_path, study(2))
+    (found,) = rank_all(context.results)
+    for places, named in (
+        ([1.0, 2.0, 3.0, 4.0], 3),
+        ([1.0, 2.0, 3.5, 3.5], 4),
+        ([1.5, 1.5, 3.0, 4.0], 3),
+    ):
+        means = dict(zip(found.ranks.means, places, strict=True))
+        tied = replace(found, ranks=replace(found.ranks, means=means))
+        said = ranking_sentence(context, tied)
+        shown = [f"{context.text(found.treatments[n])} ({mean:.2f})" for n, mean in means.items()]
+        assert [place in said for place in shown] == [True] * named + [False] * (4 - named)
+
+
 def test_eight_blocks_are_judged_by_wilcoxon(tmp_path):
     context = context_of(tmp_path, study(8))
     (found,) = rank_all(context.results)

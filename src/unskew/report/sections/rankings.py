@@ -11,6 +11,9 @@ from unskew.report.numbers import bound_phrase, p_phrase, share
 from unskew.report.page import Page
 from unskew.report.ranked import Ranked
 
+PLACES = 3
+"""That the sentence on a ranking names."""
+
 
 def rankings_section(page: Page, ranked: list[Ranked]) -> Section:
     """Every ranking of the study."""
@@ -54,7 +57,7 @@ def ranking_sentence(page: Page, found: Ranked) -> str:
         return words("ranking.pending" if found.waiting else "ranking.nothing")
     leaders = [
         words("ranking.place", treatment=page.text(found.treatments[name]), rank=f"{mean:.2f}")
-        for name, mean in list(ranks.means.items())[:3]
+        for name, mean in _leading(ranks)
     ]
     first = words(
         "ranking.first",
@@ -63,6 +66,13 @@ def ranking_sentence(page: Page, found: Ranked) -> str:
         leaders=words("words.between_items").join(leaders),
     )
     return words.sentences(first, *_judged(page, found, ranks))
+
+
+def _leading(ranks: Ranks) -> list[tuple[str, float]]:
+    """The first three and whoever shares the third's mean rank."""
+    means = list(ranks.means.items())
+    _, last = means[:PLACES][-1]
+    return [(name, mean) for name, mean in means if mean <= last or math.isclose(mean, last)]
 
 
 def _judged(page: Page, found: Ranked, ranks: Ranks) -> list[str]:
