@@ -9,7 +9,7 @@ from unskew.data.randomness import stream
 from unskew.evaluation.calibration import BINS, binned_gap, expected_calibration_error
 from unskew.evaluation.confusion import confusion_matrix
 from unskew.evaluation.evaluation import evaluate_logits
-from unskew.evaluation.groups import by_shots, is_minority
+from unskew.evaluation.groups import by_shots, classes_of, is_minority
 from unskew.evaluation.probabilities import log_softmax
 from unskew.evaluation.ranking import auroc_one_vs_rest
 
@@ -131,3 +131,12 @@ def test_what_is_given_to_a_class_without_images_is_a_gap_too():
     assert figures.support[2] == 0
     by_class = [gap([0.6, 0.2], [1, 0]), gap([0.3, 0.6], [0, 1]), gap([0.1, 0.2], [0, 0])]
     assert figures.classwise_ece == pytest.approx(sum(by_class) / 3)
+
+
+def test_a_group_is_named_by_its_classes():
+    assert classes_of("minority_accuracy", [9, 100, 101]) == (True, False, False)
+    assert classes_of("majority_accuracy", [9, 100, 101]) == (False, True, True)
+    assert classes_of("many_accuracy", [9, 100, 101]) == (False, False, True)
+    assert classes_of("medium_accuracy", [9, 100, 101]) == (False, True, False)
+    assert classes_of("few_accuracy", [9, 100, 101]) == (True, False, False)
+    assert classes_of("balanced_accuracy", [9, 100, 101]) is None

@@ -4,7 +4,6 @@ import pytest
 
 from tests.report.synthetic import context_of, write_study
 from unskew.evaluation import groups
-from unskew.evaluation.groups import classes_of
 from unskew.report.compared import compare
 from unskew.report.compose import compose
 from unskew.report.document import Picture, Table
@@ -71,15 +70,6 @@ def context(tmp_path, metric, *, high="[7, 8, 9]", keep="0.1", language="en"):
     text = TEXT.replace("METRIC", metric).replace("HIGH", high).replace("KEEP", keep)
     out = write_study(tmp_path / "out", Study.from_toml(text, "two-skews.toml"))
     return context_of(out, tmp_path, language)
-
-
-def test_a_group_is_named_by_its_classes():
-    assert classes_of("minority_accuracy", [9, 100, 101]) == (True, False, False)
-    assert classes_of("majority_accuracy", [9, 100, 101]) == (False, True, True)
-    assert classes_of("many_accuracy", [9, 100, 101]) == (False, False, True)
-    assert classes_of("medium_accuracy", [9, 100, 101]) == (False, True, False)
-    assert classes_of("few_accuracy", [9, 100, 101]) == (True, False, False)
-    assert classes_of("balanced_accuracy", [9, 100, 101]) is None
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])

@@ -115,6 +115,8 @@ def test_a_weight_that_float32_rounds_to_nothing_is_refused():
         remedy = make_remedy("cost_sensitive", {"cost_sensitive": {"costs": (1e30, low)}})
         with pytest.raises(UserError, match="more or less than a number can hold"):
             remedy.class_weights(facts, 0)
+        with pytest.raises(UserError, match=r"^remedy 'cost_sensitive': .*a number can hold"):
+            remedy.check(facts)  # before anything is trained
     remedy = make_remedy("cost_sensitive", {"cost_sensitive": {"costs": (1e20, 1e-20)}})
     assert (remedy.class_weights(facts, 0) > 0).all()
 

@@ -14,7 +14,7 @@ from tests.remedies.scene import FACTS, Tiny, make_batch, make_facts
 from unskew.data.skew import StepSkew
 from unskew.remedies.base import Remedy
 from unskew.remedies.criterion import Criterion
-from unskew.remedies.losses.influence_balanced import EPSILON, InfluenceBalanced
+from unskew.remedies.losses.influence_balanced import EPSILON, RATE, InfluenceBalanced
 from unskew.remedies.registry import make_remedy
 from unskew.training.recipe import Recipe
 from unskew.training.trainer import Trainer
@@ -145,6 +145,14 @@ def test_slopes():
 def test_no_other_loss_joins_in():
     hooks = {"loss", "objective", "carried_over"}
     assert make_remedy("influence_balanced").overrides() == hooks
+
+
+@pytest.mark.parametrize(("start", "switch"), [(0.0, None), (0.25, 1), (0.5, 2)])
+def test_momentum_is_cut_where_the_second_phase_begins_after_a_first(start, switch):
+    remedy = InfluenceBalanced(start=start)
+    facts = make_facts([9, 3], epochs=4)
+    factors = [remedy.carried_over(facts, epoch) for epoch in range(4)]
+    assert factors == [RATE if epoch == switch else 1.0 for epoch in range(4)]
 
 
 @pytest.mark.parametrize("remedy", ["influence_balanced", "cutmix+influence_balanced"])

@@ -18,6 +18,7 @@ from tests.remedies.losses.cases import (
     slopes_are_right,
 )
 from tests.remedies.scene import make_facts
+from unskew.errors import UserError
 from unskew.remedies.registry import make_remedy
 
 SHAPES = ("concave", "linear", "convex")
@@ -97,3 +98,10 @@ def test_equal_classes_are_all_the_largest(shape):
 def test_slopes():
     for shape in SHAPES:
         assert slopes_are_right("label_aware_smoothing", shape=shape)
+
+
+def test_one_class_has_no_others_to_give_to():
+    remedy = make_remedy("label_aware_smoothing")
+    with pytest.raises(UserError, match=r"^remedy 'label_aware_smoothing' .* two classes or more$"):
+        remedy.check(make_facts([5]))
+    remedy.check(make_facts([5, 1]))
