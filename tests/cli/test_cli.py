@@ -414,3 +414,15 @@ def test_a_damaged_file_in_a_users_folder_is_counted_or_refused(unskew, squares,
     strict = unskew(*options, "--strict")
     assert strict.returncode == 2
     assert "broken.png" in strict.stderr
+
+
+@pytest.mark.parametrize("command", [("study", "coursework"), ("train",)])
+def test_ctrl_c_is_answered_before_anything_is_trained(unskew, monkeypatch, tmp_path, command):
+    def pressed(spec):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("unskew.cli.places.check_data", pressed)
+    said = unskew(*command, "--out", tmp_path / "out")
+    assert said.returncode == 130
+    assert said.stderr.startswith("stopped: ")
+    assert not (tmp_path / "out").exists()
