@@ -15,7 +15,7 @@ from unskew.report.compared import compare
 from unskew.report.figures import style
 from unskew.report.figures.classes import class_accuracy, group_gap
 from unskew.report.figures.counts import class_counts
-from unskew.report.figures.curves import thinned
+from unskew.report.figures.curves import thinned, training_curves
 from unskew.report.figures.differences import forest
 from unskew.report.figures.network import network_diagram, stages
 from unskew.report.figures.overview import overview
@@ -33,6 +33,22 @@ def test_thinned_keeps_the_mean_and_short_runs():
     assert len(thinned(losses)) == 100
     assert thinned(losses).mean() == pytest.approx(np.mean(losses))
     assert thinned([2.0, 1.0]).tolist() == [2.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("epochs", "ticks"),
+    [(1, [1]), (5, [1, 2, 3, 4, 5]), (200, [0, 25, 50, 75, 100, 125, 150, 175, 200])],
+)
+def test_epochs_are_whole_numbers(epochs, ticks):
+    history = SimpleNamespace(
+        losses=[1.0] * 3, epochs=[SimpleNamespace(test_accuracy=0.5)] * epochs
+    )
+    run = SimpleNamespace(evaluation=True, history=history)
+    with styled():
+        figure = training_curves({"one": SimpleNamespace(runs={0: run})}, "loss", "right", "epoch")
+        axis = figure.axes[1].xaxis
+        low, high = axis.get_view_interval()
+        assert [tick for tick in axis.get_majorticklocs() if low <= tick <= high] == ticks
 
 
 def test_layers_without_a_block_are_told_with_the_one_before():

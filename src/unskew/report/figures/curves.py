@@ -37,7 +37,9 @@ def training_curves(arms: dict[str, ArmResults], loss: str, accuracy: str, epoch
         ax.set_title(name)
         ax.set_xlabel(epoch)
     left.set_ylim(bottom=0)
-    right.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
+    right.xaxis.set_major_locator(
+        MaxNLocator(9, steps=[1, 2, 2.5, 5, 10], integer=True, min_n_ticks=1)
+    )
     handles, labels = left.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower left", ncols=1)
     return figure
