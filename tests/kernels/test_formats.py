@@ -12,13 +12,13 @@ def machine(monkeypatch):
     """A processor with these capabilities, on which only these files can be built."""
 
     def pretend(capabilities, built):
-        def load(name):
-            asked.append(name)
-            return Library(object() if name in built else None)
+        def load_all(names):
+            asked.extend(names)
+            return [Library(object() if name in built else None) for name in names]
 
         asked = []
         monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
-        monkeypatch.setattr(formats, "load", load)
+        monkeypatch.setattr(formats, "load_all", load_all)
         formats._family_in_tiles.cache_clear()
         return asked
 

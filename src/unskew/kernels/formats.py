@@ -8,7 +8,7 @@ import os
 import torch
 from torch import Tensor, nn
 
-from unskew.kernels.library import load
+from unskew.kernels.library import load_all
 
 FOLDERS = {torch.bfloat16: "bfloat16", torch.float32: "float32"}
 """Where the C files of each format lie."""
@@ -76,5 +76,5 @@ def _family_in_tiles(name: str) -> bool:
     return (
         bool(family)
         and bool(torch.cpu.get_capabilities().get("amx_bf16"))
-        and all(load(f"{TILES}/{member}").functions is not None for member in family)
+        and not any(one.functions is None for one in load_all([f"{TILES}/{m}" for m in family]))
     )

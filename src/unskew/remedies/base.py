@@ -228,8 +228,8 @@ class Remedy:
     divides_decay: it says where the run's weight decay λ acts, and does nothing where λ is 0.
     even: its `adjustment` is for use where the classes are equally frequent.
     side_by_side: its `loss` and `class_weights` depend neither on the seed nor on λ or the learning
-        rate, draw nothing at random and hold under `torch.func.vmap`: many runs that differ in
-        these alone may share a step. And that whatever it does in the step does the same to its
+        rate, draw nothing at random and hold under `torch.func.vmap`: many runs may share a
+        step. And that whatever it does in the step does the same to its
         tensors in each step of an epoch, so that the step may be recorded (see `replayable`). Of a
         remedy without such hooks it says nothing.
     splits_loss: its `update` asks `backward` for the loss of some classes alone, which the
@@ -375,7 +375,8 @@ class Remedy:
 
 
 IN_THE_STEP = frozenset({"prepare", "loss", "class_weights"})
-"""Hooks that runs which train together share, so that a remedy must say it is `side_by_side`."""
+"""Hooks that act in a step of all runs which train together, so that a remedy must say it is
+`side_by_side`."""
 
 RECORDED = frozenset({"prepare", "auxiliary", "loss", "objective", "update", "after_step"})
 """Hooks that act in a step, or bring modules that do, and so are part of what a GPU records."""

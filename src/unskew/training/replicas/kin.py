@@ -10,18 +10,17 @@ from unskew.training.recipe import Recipe
 OWN = ("seed", "weight_decay", "learning_rate")
 """Fields in which runs that train together may differ."""
 
-JOINT_HOOKS = frozenset(
-    {
-        "check", "prepare", "draw", "transform", "loss", "class_weights", "after_training",
-        "adjustment",
-    }
-)  # fmt: skip
-"""What a remedy may do there: replace the classifier, choose and change images, weigh losses, act
-after training. What reaches into the step, or divides the run into stages, trains on its own."""
+COMMON_HOOKS = frozenset({"prepare", "draw", "transform"})
+"""By which a remedy replaces the classifier, chooses images and changes them: all runs that train
+together have the same one do it, or none."""
 
 OWN_HOOKS = frozenset({"check", "loss", "class_weights", "after_training", "adjustment"})
-"""What runs that train together may do each in its own way: what is made of the logits, and what
-comes before and after training. The network and the images shown are of one kind for all."""
+"""What each of them may do in its own way: what is made of the logits, and what comes before and
+after training."""
+
+JOINT_HOOKS = COMMON_HOOKS | OWN_HOOKS
+"""All that a remedy may do there. What reaches into the step, or divides the run into stages,
+trains on its own."""
 
 
 def kinship(recipe: Recipe) -> str | None:
@@ -59,4 +58,4 @@ def _is_common(part: Remedy) -> bool:
     """Whether all of a group have this part of a remedy, or none: it changes the network, or which
     images are shown and how.
     """
-    return bool(part.overrides() - OWN_HOOKS or part.held_out)
+    return bool(part.overrides() & COMMON_HOOKS or part.held_out)
