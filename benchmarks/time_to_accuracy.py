@@ -29,9 +29,10 @@ from unskew.data.imageset import Splits
 from unskew.data.sources import open_data
 from unskew.kernels.memory import keep_freed_memory
 from unskew.training.history import History
+from unskew.training.outcome import load_evaluation
 from unskew.training.predict import predict_logits
 from unskew.training.recipe import Recipe
-from unskew.training.run import execute, load_evaluation
+from unskew.training.run import execute
 from unskew.training.trainer import Trainer
 from unskew.training.whitening import fit_whitening
 

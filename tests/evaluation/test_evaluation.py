@@ -22,7 +22,7 @@ from unskew.data.randomness import stream
 from unskew.evaluation.confusion import accuracy_under_prior
 from unskew.evaluation.evaluation import evaluate_logits
 from unskew.evaluation.probabilities import softmax
-from unskew.training.run import load_evaluation
+from unskew.training.outcome import load_evaluation
 
 CASES = 10_000
 BLOCK = 250

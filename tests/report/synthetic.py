@@ -23,8 +23,10 @@ from unskew.study.plan import PlannedRun, plan, plan_second_stage
 from unskew.study.results import load_results
 from unskew.study.shortlist import make_shortlist, save_shortlists
 from unskew.study.spec import Study
+from unskew.study.twins import with_twins
 from unskew.training.history import EpochRecord, History
-from unskew.training.run import DIVERGED, FINISHED, RunOutcome
+from unskew.training.outcome import DIVERGED, FINISHED, RunOutcome
+from unskew.training.stages import unbegun
 
 CLASSES, PER_CLASS, TEST_PER_CLASS, STEPS = 10, 100, 50, 40
 NAMES = tuple(f"synthetic {k}" for k in range(CLASSES))
@@ -65,7 +67,7 @@ def write_study(
     """
     name, fingerprint = data
     splits = replace(make_splits(image_size), name=name, fingerprint=fingerprint)
-    runs = plan(study, study.seeds, splits.fingerprint)
+    runs = with_twins(plan(study, study.seeds, splits.fingerprint))
     out.mkdir(parents=True)
     (out / "study.toml").write_text(study.to_toml(), encoding="utf-8")
     describe(out, runs, splits)
@@ -133,6 +135,7 @@ def _write_run(
         mean=(0.0, 0.0, 0.0),
         std=(1.0, 1.0, 1.0),
         trained_by=run.twin.run_id if run.twin else "",
+        unbegun=tuple(unbegun(recipe, history)) if recipe.max_steps else (),
     )
     (folder / "run.json").write_text(json.dumps(asdict(outcome)), encoding="utf-8")
 

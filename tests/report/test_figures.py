@@ -10,7 +10,7 @@ import pytest
 
 from tests.report.synthetic import context_of
 from unskew.evaluation.significance import mean_interval
-from unskew.models.summary import LayerRow
+from unskew.models.layer_row import LayerRow
 from unskew.report.compared import compare
 from unskew.report.figures import style
 from unskew.report.figures.classes import class_accuracy, group_gap

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -36,6 +37,20 @@ def written(finished, tmp_path_factory):
     """The page of a finished study, with its figures beside it."""
     out = tmp_path_factory.mktemp("written") / "out"
     return write_report(shutil.copytree(finished, out))
+
+
+def test_results_are_told_without_pytorch(out):
+    """Importing it takes seconds and twice the memory, and nothing is trained."""
+    code = (
+        "import sys\n"
+        "from unskew.cli.main import main\n"
+        "import unskew.report.ranking_page\n"
+        f"sys.argv = {['unskew', 'report', str(out)]!r}\n"
+        "try:\n    main()\nfinally:\n    print('torch' in sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [str(out / "report.html"), "False"]
 
 
 def flat(language):

@@ -11,7 +11,7 @@ from unskew.report.same import same_arms
 from unskew.report.sections.results import results_section
 from unskew.study.results import load_results
 from unskew.study.spec import Study
-from unskew.training.run import load_evaluation
+from unskew.training.outcome import load_evaluation
 
 TEXT = """
 name = "twins"

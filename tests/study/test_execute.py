@@ -24,9 +24,10 @@ from unskew.study.progress import StudyProgress
 from unskew.study.results import load_results
 from unskew.study.spec import Study
 from unskew.study.store import COLUMNS, Store, check_folder
+from unskew.study.twins import with_twins
 from unskew.study.worker import Data, Over, Task, _do, work
 from unskew.training.events import EpochBegan, StepsDone
-from unskew.training.run import load_evaluation
+from unskew.training.outcome import load_evaluation
 
 
 def rows(path):
@@ -270,7 +271,7 @@ def test_what_waits_for_a_twin_of_another_process_goes_on_after_it(tiny, data, t
     study = Study.model_validate(
         {"name": "twins", "data": tiny.data, "seeds": 1, "recipe": tiny.recipe, "arms": arms}
     )
-    plain = next(run for run in plan(study, 1, data.fingerprint) if run.twin is None)
+    plain = next(run for run in with_twins(plan(study, 1, data.fingerprint)) if run.twin is None)
     folder, out = tmp_path / "out" / "runs" / plain.recipe.run_id, tmp_path / "out"
     folder.mkdir(parents=True)
     (out / "study.toml").write_text(study.to_toml(), encoding="utf-8")

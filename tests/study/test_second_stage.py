@@ -15,7 +15,8 @@ from unskew.study.plan import plan, plan_second_stage
 from unskew.study.results import load_results
 from unskew.study.shortlist import evaluate_half, load_shortlists, make_shortlist
 from unskew.study.spec import Study
-from unskew.training.run import load_evaluation
+from unskew.study.twins import with_twins
+from unskew.training.outcome import load_evaluation
 
 TEXT = """
 name = "stages"
@@ -217,13 +218,17 @@ def test_a_shortlist_of_another_second_stage_is_not_taken_for_this_one(out, tmp_
 
 
 def test_a_twin_goes_first_in_every_plan(study):
-    for runs in (plan(study, 2, "ab"), plan_second_stage(study, ["none", "posthoc_em"], 2, "ab")):
+    for planned in (
+        plan(study, 2, "ab"),
+        plan_second_stage(study, ["none", "posthoc_em"], 2, "ab"),
+    ):
+        runs = with_twins(planned)
         digests = [run.recipe.digest for run in runs]
         twins = [run for run in runs if run.twin]
         assert twins
         assert all(digests.index(run.twin.digest) < digests.index(run.recipe.digest)
                    for run in twins)  # fmt: skip
-    alone = plan_second_stage(study, ["posthoc_em"], 1, "ab")
+    alone = with_twins(plan_second_stage(study, ["posthoc_em"], 1, "ab"))
     assert alone[0].twin is None
 
 

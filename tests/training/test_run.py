@@ -8,9 +8,10 @@ from safetensors.torch import load_file
 
 from unskew.errors import UserError
 from unskew.training.checkpoint import load_state, save_state
+from unskew.training.outcome import DIVERGED, FINISHED, load_outcome
 from unskew.training.recipe import Recipe
 from unskew.training.replicas.execute import Job, execute_together
-from unskew.training.run import DIVERGED, FINISHED, execute, load_outcome
+from unskew.training.run import execute
 from unskew.training.trainer import Trainer
 
 RECIPE = Recipe(epochs=2, batch_size=60, precision="float32")
@@ -190,9 +191,11 @@ def test_steps_that_end_with_a_stage_leave_a_state_that_can_be_gone_on_from(spli
 )
 def test_a_remedy_that_did_not_come_to_its_second_stage_is_told(splits, tmp_path, steps, said):
     recipe = Recipe(epochs=10, batch_size=60, remedy="crt", max_steps=steps)
-    message = execute(recipe, splits, tmp_path / "run").message
-    assert message.startswith(said)
-    assert bool(message) == bool(said)
+    outcome = execute(recipe, splits, tmp_path / "run")
+    assert outcome.message.startswith(said)
+    assert bool(outcome.message) == bool(said)
+    assert outcome.unbegun == (("classifier",) if said else ())
+    assert load_outcome(tmp_path / "run") == outcome
 
 
 @either

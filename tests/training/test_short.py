@@ -6,9 +6,10 @@ from torch import nn
 
 from unskew.remedies.base import Stage
 from unskew.training import short
+from unskew.training.outcome import SHORT
 from unskew.training.recipe import Recipe
 from unskew.training.replicas import Replicas
-from unskew.training.short import SHORT, gather, gathering, is_short
+from unskew.training.short import gather, gathering, is_short
 from unskew.training.trainer import Trainer
 
 TINY = Recipe(

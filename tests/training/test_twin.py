@@ -5,8 +5,9 @@ import pytest
 from unskew.data.skew import StepSkew
 from unskew.errors import UserError
 from unskew.training.history import History
+from unskew.training.outcome import DIVERGED, load_evaluation
 from unskew.training.recipe import Recipe
-from unskew.training.run import DIVERGED, execute, load_evaluation
+from unskew.training.run import execute
 from unskew.training.twin import training_twin
 
 SKEWED = Recipe(epochs=2, batch_size=20, skew=StepSkew(classes=(0, 1), keep=0.2))

@@ -25,8 +25,8 @@ from unskew.training.events import EpochBegan, EpochEnded, Event, StepsDone
 if TYPE_CHECKING:
     from unskew.data.imageset import Splits
     from unskew.evaluation.evaluation import Evaluation
+    from unskew.training.outcome import RunOutcome
     from unskew.training.recipe import Recipe
-    from unskew.training.run import RunOutcome
 
 
 def progress_bars() -> Progress:
@@ -74,7 +74,8 @@ def run_with_progress(
     """
     from filelock import Timeout
 
-    from unskew.training.run import FINISHED, execute, held, load_evaluation
+    from unskew.training.outcome import FINISHED, load_evaluation
+    from unskew.training.run import execute, held
 
     with progress_bars() as bars:
         task = bars.add_task(recipe.model, total=None, note="")

@@ -2,33 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor, nn
 
 from unskew.models.base import Network
-
-
-@dataclass(frozen=True)
-class LayerRow:
-    """One layer.
-
-    Attributes
-    ----------
-    name: path of the module within the network.
-    kind: the layer in the words of the field, "Conv2d 3×3", "LSTM, 2 layers".
-    output_shape: of one image's activation, without the batch dimension.
-    parameters: trainable numbers.
-    multiply_adds: of one forward pass of one image; products only, additions of biases, norms
-        and activations are not counted.
-    """
-
-    name: str
-    kind: str
-    output_shape: tuple[int, ...]
-    parameters: int
-    multiply_adds: int
+from unskew.models.layer_row import LayerRow
 
 
 def summarise(network: Network, image_shape: tuple[int, int, int] = (32, 32, 3)) -> list[LayerRow]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,16 @@ from unskew.data.batches import View
 from unskew.data.imageset import Splits
 from unskew.data.skew import describe_skew
 from unskew.models.registry import build, description
-from unskew.models.summary import LayerRow, summarise
+from unskew.models.summary import summarise
+from unskew.study.facts import (
+    DATA,
+    MODELS,
+    SAMPLE_IMAGES,
+    DataFacts,
+    ModelFacts,
+    SkewCounts,
+    model_name,
+)
 from unskew.study.plan import PlannedRun
 from unskew.training.files import save_tensors, write_whole, writing
 from unskew.training.recipe import Recipe
@@ -22,53 +31,6 @@ from unskew.training.shown import select
 
 SAMPLES = 8
 """Images of each class that a report shows, before and after each skew."""
-
-DATA, MODELS, SAMPLE_IMAGES = "data.json", "models.json", "samples.safetensors"
-
-
-@dataclass(frozen=True)
-class SkewCounts:
-    """Images of each class under one skew, (K,)."""
-
-    train: tuple[int, ...]
-    test: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class DataFacts:
-    """data.json: what a report says of the data.
-
-    Attributes
-    ----------
-    notes: what was noticed when they were opened.
-    image_shape: height, width and channels.
-    skews: by the skew's short name.
-    """
-
-    name: str
-    fingerprint: str
-    notes: tuple[str, ...]
-    class_names: tuple[str, ...]
-    image_shape: tuple[int, int, int]
-    skews: dict[str, SkewCounts]
-
-    def __post_init__(self) -> None:
-        """Raise a ValueError unless there are classes, training sets, and one count a class in
-        each: a file may have been edited.
-        """
-        if not self.class_names or not self.skews:
-            raise ValueError("there is no class, or no training set")
-        for counts in self.skews.values():
-            if {len(counts.train), len(counts.test)} != {len(self.class_names)}:
-                raise ValueError(f"there are {len(self.class_names)} classes: count each")
-
-
-@dataclass(frozen=True)
-class ModelFacts:
-    """One network of models.json: a description, and its layers in their order."""
-
-    description: str
-    layers: tuple[LayerRow, ...]
 
 
 def describe(out: Path, runs: list[PlannedRun], splits: Splits) -> None:
@@ -107,12 +69,6 @@ def describe(out: Path, runs: list[PlannedRun], splits: Splits) -> None:
         write_whole(out / DATA, json.dumps(asdict(data), ensure_ascii=False, indent=2))
         save_tensors({k: torch.from_numpy(v) for k, v in samples.items()}, out / SAMPLE_IMAGES)
         write_whole(out / MODELS, json.dumps(models, ensure_ascii=False))
-
-
-def model_name(recipe: Recipe) -> str:
-    """What models.json calls a recipe's network: its name with its options."""
-    options = ",".join(f"{k}={v}" for k, v in recipe.model_options.items())
-    return f"{recipe.model}({options})" if options else recipe.model
 
 
 def _samples(view: View) -> NDArray[np.uint8]:

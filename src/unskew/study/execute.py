@@ -25,6 +25,7 @@ from unskew.study.progress import StudyProgress
 from unskew.study.shortlist import Shortlist, make_shortlist, save_shortlists
 from unskew.study.spec import Study
 from unskew.study.store import Store
+from unskew.study.twins import with_twins
 from unskew.study.worker import Data, Over, Task, Told, work
 from unskew.training.device import check_device
 
@@ -85,7 +86,7 @@ def execute_study(
     """
     check_device(device)
     check_arms(study)
-    runs = plan(study, study.seeds, splits.fingerprint)
+    runs = with_twins(plan(study, study.seeds, splits.fingerprint))
     check_runs(runs, splits)
     store = Store(out, study, splits.fingerprint)
     describe(out, runs, splits)
@@ -103,7 +104,7 @@ def execute_study(
         return failures
     shortlists, failures = _make_shortlists(stages, runs, out)
     # Two second stages may have an arm in common, and its runs.
-    fresh = list({
+    fresh = with_twins({
         run.recipe.digest: run
         for stage in stages if stage.name in shortlists
         for run in plan_second_stage(

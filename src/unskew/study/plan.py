@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from unskew.study.parts import FIRST_FRESH_SEED
 from unskew.study.spec import Study
 from unskew.training.recipe import Recipe
-from unskew.training.twin import training_twin
 
 
 @dataclass(frozen=True)
@@ -20,7 +19,8 @@ class PlannedRun:
     recipe: complete, with seed and fingerprint.
     arms: names of the arms it serves; arms whose recipes agree share their runs.
     for_choice: it is judged on held-out training images and only serves to choose.
-    twin: recipe of another planned run that trains the same network; it goes first.
+    twin: recipe of another planned run that trains the same network; it goes first. Set by
+        `unskew.study.twins`, since only who trains needs to know.
     """
 
     recipe: Recipe
@@ -72,10 +72,5 @@ def _plan(
             before = of_seed.get(recipe.digest)
             shared = (*before.arms, name) if before else (name,)
             of_seed[recipe.digest] = PlannedRun(recipe, shared, for_choice=validation > 0)
-        runs += [_with_twin(run, of_seed) for run in of_seed.values()]
+        runs += of_seed.values()
     return runs
-
-
-def _with_twin(run: PlannedRun, planned: dict[str, PlannedRun]) -> PlannedRun:
-    twin = training_twin(run.recipe)
-    return run if twin is None or twin.digest not in planned else replace(run, twin=twin)

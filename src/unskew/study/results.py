@@ -13,7 +13,7 @@ from safetensors.numpy import load_file
 
 from unskew.errors import UserError
 from unskew.evaluation.evaluation import Evaluation
-from unskew.study.describe import DATA, MODELS, SAMPLE_IMAGES, DataFacts, ModelFacts, model_name
+from unskew.study.facts import DATA, MODELS, SAMPLE_IMAGES, DataFacts, ModelFacts, model_name
 from unskew.study.metrics import OF_A_RUN
 from unskew.study.parts import Arm, Confirmation
 from unskew.study.plan import plan, plan_second_stage
@@ -22,8 +22,8 @@ from unskew.study.spec import STUDY, Study
 from unskew.study.store import listed
 from unskew.training.files import RUN_AGAIN, read_json, reading
 from unskew.training.history import History
+from unskew.training.outcome import FINISHED, RunOutcome, load_evaluation, load_outcome
 from unskew.training.recipe import Recipe
-from unskew.training.run import FINISHED, RunOutcome, load_evaluation, load_outcome
 
 RUN_STUDY = "run the study again, which writes it anew and trains nothing that is done"
 

@@ -20,7 +20,7 @@ from unskew.evaluation.groups import classes_of
 from unskew.study.parts import Confirmation
 from unskew.study.plan import PlannedRun
 from unskew.training.files import RUN_AGAIN, read_json, reading, write_whole, writing
-from unskew.training.run import FINISHED, load_evaluation, load_outcome
+from unskew.training.outcome import FINISHED, load_evaluation, load_outcome
 
 Half = Literal["screening", "confirmation"]
 """The half of the test images that the first stage is ranked by, and the other one."""

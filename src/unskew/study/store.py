@@ -11,14 +11,14 @@ from unskew.data.skew import describe_skew
 from unskew.data.sources import KNOWN
 from unskew.errors import UserError
 from unskew.evaluation.evaluation import Evaluation
-from unskew.study.describe import DATA, DataFacts
+from unskew.study.facts import DATA, DataFacts
 from unskew.study.plan import PlannedRun
 from unskew.study.shortlist import SHORTLISTS, evaluate_half
 from unskew.study.spec import STUDY, Study
 from unskew.training.files import PART, RUN_AGAIN, read_json, reading, write_whole, writing
 from unskew.training.history import History
+from unskew.training.outcome import DIVERGED, FINISHED, load_evaluation, load_outcome
 from unskew.training.recipe import Recipe
-from unskew.training.run import DIVERGED, FINISHED, load_evaluation, load_outcome
 
 FOLDER = "the study's folder"
 FIGURES = (

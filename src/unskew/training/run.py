@@ -17,69 +17,21 @@ from torch import Tensor
 from unskew.data.batches import Batches
 from unskew.data.imageset import Splits
 from unskew.errors import UserError
-from unskew.evaluation.evaluation import Evaluation, evaluate_logits
+from unskew.evaluation.evaluation import evaluate_logits
 from unskew.remedies.base import HeldOut
 from unskew.training.checkpoint import load_state, save_state
 from unskew.training.device import fitting_on
 from unskew.training.divergence import Diverged
 from unskew.training.events import Event, RunEnded
-from unskew.training.files import (
-    PART,
-    RUN_AGAIN,
-    read_json,
-    save_tensors,
-    write_whole,
-    writing,
-)
+from unskew.training.files import PART, save_tensors, write_whole, writing
+from unskew.training.outcome import DIVERGED, FINISHED, RunOutcome, load_outcome
 from unskew.training.predict import predict_logits
 from unskew.training.recipe import Recipe
 from unskew.training.stages import unbegun
 from unskew.training.trainer import Trainer
 from unskew.training.twin import adopt, training_twin
 
-FINISHED, DIVERGED = "finished", "diverged"
 FOLDER = "the run's folder"
-
-
-@dataclass(frozen=True)
-class RunOutcome:
-    """How a run ended; `run.json` of its folder.
-
-    Attributes
-    ----------
-    run_id: name of the folder, from the recipe.
-    outcome: "finished", or "diverged", which leaves no weights and no evaluation.
-    message: why it diverged, or which stages `max_steps` has kept from beginning and what an
-        adjustment of the logits did; often empty.
-    train_seconds: wall time of all training steps, evaluation not included; of a run that was
-        trained with others its share.
-    images_per_second: training images over that time.
-    precision: number format of the products, "float32" or "bfloat16".
-    threads: of the process that trained it; results are bit-identical for the same number.
-    mean, std: of the training images' channels in units of 0..255; prediction must use them.
-    kernels: "fused" where the package's own kernels were used, and how, else "plain" and why; or
-        with how many others it was trained. On a GPU also how the last steps were computed.
-    trained_by: run id of the twin whose training this run has taken over; empty if it trained.
-    steps: of the optimiser in all; 0 in a file of a version that did not say.
-    """
-
-    run_id: str
-    outcome: str
-    message: str
-    train_seconds: float
-    images_per_second: float
-    precision: str
-    threads: int
-    device: str
-    torch_version: str
-    processor: str
-    started: str
-    finished: str
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-    kernels: str = "plain"
-    trained_by: str = ""
-    steps: int = 0
 
 
 def execute(
@@ -255,27 +207,6 @@ def _check_twin(run_id: str, recipe: Recipe, folder: Path) -> None:
         )
 
 
-def load_outcome(folder: Path) -> RunOutcome | None:
-    """How the run in `folder` ended; None if it has not.
-
-    Raises
-    ------
-    UserError: its run.json is damaged.
-    """
-    path = folder / "run.json"
-    return read_json(path, RunOutcome, RUN_AGAIN) if path.exists() else None
-
-
-def load_evaluation(folder: Path) -> Evaluation:
-    """The evaluation of a finished run.
-
-    Raises
-    ------
-    UserError: its evaluation.json is missing or damaged.
-    """
-    return read_json(folder / "evaluation.json", Evaluation, RUN_AGAIN)
-
-
 def _judge(trainer: Trainer, splits: Splits, folder: Path) -> str:
     """Evaluate the trained network and write weights, logits and evaluation.
 
@@ -314,11 +245,16 @@ def _judge(trainer: Trainer, splits: Splits, folder: Path) -> str:
 
 def _cut_short(trainer: Trainer) -> str:
     """Which stages of a remedy the run has not come to, since `max_steps` ended it."""
-    limit = trainer.recipe.max_steps
-    left = unbegun(trainer.recipe, trainer.state.history)
-    if limit is None or not left:
+    left, recipe = _unbegun(trainer), trainer.recipe
+    if not left:
         return ""
-    return f"max_steps = {limit} ended it before stage {left[0]!r} of {trainer.recipe.remedy}"
+    return f"max_steps = {recipe.max_steps} ended it before stage {left[0]!r} of {recipe.remedy}"
+
+
+def _unbegun(trainer: Trainer) -> list[str]:
+    if trainer.recipe.max_steps is None:
+        return []
+    return unbegun(trainer.recipe, trainer.state.history)
 
 
 def _outcome(trainer: Trainer, outcome: str, message: str, started: datetime) -> RunOutcome:
@@ -342,4 +278,5 @@ def _outcome(trainer: Trainer, outcome: str, message: str, started: datetime) ->
         std=tuple(float(value) for value in trainer.std),
         kernels=trainer.kernels,
         steps=len(trainer.state.history.losses),
+        unbegun=tuple(_unbegun(trainer)) if outcome == FINISHED else (),
     )

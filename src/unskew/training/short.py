@@ -9,11 +9,8 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from unskew.remedies.base import Stage
+from unskew.training.outcome import SHORT
 from unskew.training.recipe import Recipe
-
-SHORT = 100
-"""Steps. After n of them the values that a norm begins with still count 0.9^n, and where so few
-steps change the weights that fast, most of the rest are those of other weights."""
 
 
 def is_short(recipe: Recipe, stages: Sequence[Stage], steps: int) -> bool:

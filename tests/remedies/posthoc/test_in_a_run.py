@@ -7,8 +7,9 @@ from safetensors.torch import load_file
 
 from unskew.data.skew import StepSkew
 from unskew.remedies.registry import make_remedy, names
+from unskew.training.outcome import load_evaluation
 from unskew.training.recipe import Recipe
-from unskew.training.run import execute, load_evaluation
+from unskew.training.run import execute
 from unskew.training.trainer import Trainer
 
 SKEW = StepSkew(profile="step", classes=(0, 1), keep=0.2)

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from unskew.models.summary import LayerRow
+from unskew.models.layer_row import LayerRow
 from unskew.report.figures.style import INK, WIDTH, colour, new_figure
 
 MERGED = {

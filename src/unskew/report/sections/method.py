@@ -11,8 +11,7 @@ from unskew.report.document import Block, Bullets, Section, Table
 from unskew.report.numbers import duration, setting
 from unskew.report.sections.data import skew_words
 from unskew.training.only_with import acts
-from unskew.training.run import FINISHED
-from unskew.training.short import SHORT
+from unskew.training.outcome import FINISHED, SHORT
 
 IDENTITY = ("data", "fingerprint", "seed", "validation")
 """Fields that every run has its own of, or that are told elsewhere."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from unskew.models.summary import LayerRow
+from unskew.models.layer_row import LayerRow
 from unskew.report.context import Context
 from unskew.report.document import Block, Heading, Paragraph, Section, Table
 from unskew.report.figures.network import network_diagram, stages

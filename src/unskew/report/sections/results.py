@@ -10,7 +10,6 @@ from unskew.report.numbers import mean_and_half, over_seeds
 from unskew.report.same import same_arms
 from unskew.report.sections.classes import unlike_sentence
 from unskew.study.results import ArmResults
-from unskew.training.stages import unbegun
 
 FIGURES = (
     "accuracy", "balanced_accuracy", "minority_accuracy", "majority_accuracy",
@@ -59,17 +58,13 @@ def diverged_sentence(context: Context, arm: ArmResults) -> str:
 
 def _cut_short(context: Context, arm: ArmResults) -> list[Block]:
     """That runs of an arm ended before its remedy had begun all that it does."""
-    recipe = arm.arm.recipe
-    if recipe.max_steps is None:
-        return []
-    left = [unbegun(recipe, run.history) for run in arm.runs.values() if run.evaluation]
-    cut = [names for names in left if names]
+    cut = [run.outcome.unbegun for run in arm.runs.values() if run.outcome.unbegun]
     if not cut:
         return []
     told = context.words(
         "results.cut_short",
         arm=context.label(arm.arm.name),
-        limit=f"{recipe.max_steps:,}",
+        limit=f"{arm.arm.recipe.max_steps:,}",
         count=len(cut),
         runs=len(arm.runs),
         stage=cut[0][0],

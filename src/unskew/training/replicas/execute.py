@@ -14,17 +14,10 @@ from unskew.training.checkpoint import save_state
 from unskew.training.device import fitting_on
 from unskew.training.events import Event, RunEnded
 from unskew.training.files import writing
+from unskew.training.outcome import DIVERGED, FINISHED, RunOutcome, load_outcome
 from unskew.training.recipe import Recipe
 from unskew.training.replicas.replicas import Replicas
-from unskew.training.run import (
-    DIVERGED,
-    FINISHED,
-    OpenRun,
-    RunOutcome,
-    check_same,
-    load_outcome,
-    open_run,
-)
+from unskew.training.run import OpenRun, check_same, open_run
 
 
 @dataclass(frozen=True)
