@@ -36,9 +36,12 @@ class UnknownNameError(UserError):
     name: as it was given.
     known: the names there are.
     listing: the command that lists them; without one the message does.
+    beside: where others may come from, as the end of a sentence.
     """
 
-    def __init__(self, kind: str, name: str, known: Collection[str], listing: str = "") -> None:
+    def __init__(
+        self, kind: str, name: str, known: Collection[str], listing: str = "", beside: str = ""
+    ) -> None:
         near = nearest(name, known)
         if near is not None:
             hint = f"did you mean {near!r}?"
@@ -46,6 +49,8 @@ class UnknownNameError(UserError):
             hint = f"`{listing}` shows what there is"
         else:
             hint = f"known are {', '.join(known)}"
+        if near is None and beside:
+            hint += f", and {beside}"
         super().__init__(f"unknown {kind} {name!r}: {hint}")
 
 

@@ -9,6 +9,12 @@ from unskew.errors import UserError
 
 Value = bool | int | float | str | tuple[float, ...]
 
+FILLED_IN = {
+    "fingerprint": "the data are opened",
+    "remedy_sources": "the files of remedies are loaded",
+}
+"""Fields of a recipe that are not for people to set, and when they get their values."""
+
 
 def parse_options(items: Iterable[str]) -> dict[str, Value]:
     """["a=1", "b=x"] as {"a": 1, "b": "x"}; numbers and true/false are recognised.
@@ -50,8 +56,8 @@ def parse_settings(items: Iterable[str]) -> dict[str, Any]:
     settings: dict[str, Any] = {}
     within: dict[str, list[str]] = {"model_options": [], "remedy_options": []}
     for name, text in _split(items).items():
-        if name == "fingerprint":
-            raise UserError("fingerprint is filled in when the data are opened: leave it out")
+        if name in FILLED_IN:
+            raise UserError(f"{name} is filled in when {FILLED_IN[name]}: leave it out")
         field, _, inner = name.partition(".")
         if field in within:
             within[field].append(f"{inner}={text}")

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from unskew.cli.console import print_json, stdout
+from unskew.cli.plugins import Plugins, use_plugins
 
 app = typer.Typer(
     help="List cures for imbalance, or read about one.\n\nExample: unskew remedies show ldam",
@@ -17,13 +18,14 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text."
 
 
 @app.command("list")
-def list_remedies(as_json: Json = False) -> None:
+def list_remedies(plugin: Plugins = None, as_json: Json = False) -> None:
     """List the remedies; several are joined by +, as in cutmix+balanced_softmax.
 
     Example: unskew remedies list
     """
     from unskew.remedies.registry import description, names
 
+    use_plugins(plugin)
     described = {name: description(name) for name in names()}
     if as_json:
         print_json(described)
@@ -39,6 +41,7 @@ def list_remedies(as_json: Json = False) -> None:
 @app.command()
 def show(
     name: Annotated[str, typer.Argument(help="A name from `unskew remedies list`.")],
+    plugin: Plugins = None,
     as_json: Json = False,
 ) -> None:
     """Print a remedy's formula, source and options with their defaults.
@@ -50,6 +53,7 @@ def show(
 
     from unskew.remedies.registry import remedy_class
 
+    use_plugins(plugin)
     kind = remedy_class(name)
     text = inspect.getdoc(kind) or ""
     defaults = {option.name: option.default for option in fields(kind)}

@@ -9,6 +9,7 @@ import typer
 
 from unskew.cli.console import complain, interruptible, print_json, result
 from unskew.cli.places import out_folder
+from unskew.cli.plugins import Plugins, add_plugins, use_plugins
 
 
 @interruptible()
@@ -48,6 +49,7 @@ def study(
             "repeatable.",
         ),
     ] = None,
+    plugin: Plugins = None,
     workers: Annotated[
         int | None,
         typer.Option(help="Processes; as many as cores if none, or two for a GPU.", min=1),
@@ -85,6 +87,8 @@ def study(
         unskew study own-data --data photos/ --set skew=exponential:10
 
         unskew study my-study.toml --set learning_rate=0.05
+
+        unskew study my-study.toml --plugin my_loss.py
     """
     from unskew.cli.options import parse_settings, refuse_twice
     from unskew.cli.places import check_data, check_out
@@ -95,6 +99,7 @@ def study(
     from unskew.study.spec import Study
 
     Words(lang)  # a wrong language is better said now than after hours
+    add_plugins(plugin)
     wanted = Study.load(name)
     changes: dict[str, Any] = parse_settings(set_ or [])
     if epochs is not None:
@@ -115,6 +120,7 @@ def study(
     from unskew.training.device import check_device
 
     check_device(device)
+    use_plugins(plugin)
     try:
         check_arms(wanted)
     except UserError as error:

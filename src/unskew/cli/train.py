@@ -11,6 +11,7 @@ import typer
 
 from unskew.cli.console import complain, interruptible, print_json, remark, stdout
 from unskew.cli.places import out_folder
+from unskew.cli.plugins import Plugins, use_plugins
 
 if TYPE_CHECKING:
     from unskew.data.imageset import Splits
@@ -99,6 +100,7 @@ def train(
             "rise_from, fall_to, label_smoothing, kernels (auto or off) and test_views.",
         ),
     ] = None,
+    plugin: Plugins = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Refuse damaged images instead of skipping them.")
     ] = False,
@@ -129,6 +131,8 @@ def train(
 
         unskew train --model lstm --data photos/ --skew step:0-4:0.1 --remedy balanced_softmax
 
+        unskew train --remedy hinge --plugin hinge.py
+
         unskew train --recipe strong --data cifar10 --epochs 10
 
         unskew train --schedule cosine --set warmup_epochs=1 --set kernels=off
@@ -138,12 +142,14 @@ def train(
     from unskew.cli.tables import evaluation_table
     from unskew.errors import UserError
     from unskew.kernels.memory import keep_freed_memory
+    from unskew.remedies.registry import sources
     from unskew.training.compiler import import_compiler_late
     from unskew.training.device import check_device
     from unskew.training.fitting import check_fits, check_recipe
     from unskew.training.recipe import Recipe, make_recipe
 
     import_compiler_late()
+    use_plugins(plugin)
     settings = _settings(context)
     wanted = make_recipe(settings) if recipe is None else Recipe.load(recipe, **settings)
     written = out or Path("unskew-train")
@@ -159,6 +165,7 @@ def train(
     splits = open_with_progress(wanted.data, strict=strict, image_size=image_size)
     wanted = wanted.with_(fingerprint=splits.fingerprint)
     recipes = _balanced(wanted, splits) if balance is Balance.auto else [wanted]
+    recipes = [each.with_(remedy_sources=sources(each.remedy)) for each in recipes]
     for each in recipes:
         check_fits(each, splits)  # of both, before the first is trained
     keep_freed_memory()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import inspect
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import Field, fields
 from functools import cache
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import unskew.remedies
@@ -15,14 +16,32 @@ from unskew.errors import UnknownNameError, UserError
 from unskew.remedies.base import Remedy
 from unskew.remedies.compose import compose
 from unskew.remedies.options import MOST
+from unskew.remedies.plugins import add_plugins, digest_of, load_plugins
 
 AFTER_TRAINING = frozenset({"after_training", "adjustment"})
 """Hooks that leave training as it is."""
 
 
-@cache
+def use_plugins(files: Iterable[Path | str]) -> None:
+    """Make the remedies that Python files define known, here and in all processes of a study.
+
+    Raises
+    ------
+    UserError: a file is missing, cannot be run, defines no remedy, or one whose name is taken.
+    """
+    add_plugins(files)
+    _import_all()
+
+
 def _import_all() -> None:
-    """Every module below this package; a remedy registers itself by being defined."""
+    """Whatever defines a remedy; it registers itself by being defined."""
+    _import_own()
+    load_plugins()
+
+
+@cache
+def _import_own() -> None:
+    """Every module below this package."""
     package = unskew.remedies
     for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
         import_module(module.name)
@@ -43,13 +62,28 @@ def remedy_class(name: str) -> type[Remedy]:
     """
     _import_all()
     if name not in Remedy.known:
-        raise UnknownNameError("remedy", name, names(), listing="unskew remedies list")
+        raise UnknownNameError(
+            "remedy", name, names(), listing="unskew remedies list",
+            beside="--plugin FILE brings one of your own",
+        )  # fmt: skip
     return Remedy.known[name]
 
 
 def description(name: str) -> str:
     """The first paragraph of the remedy's docstring, on one line."""
     return " ".join((inspect.getdoc(remedy_class(name)) or "").split("\n\n")[0].split())
+
+
+def sources(spec: str) -> dict[str, str]:
+    """Digests of the files that define a spec's remedies, by name, but the package's own.
+
+    Raises
+    ------
+    UserError: a remedy is unknown.
+    """
+    parts = [] if spec == "none" else spec.split("+")
+    found = {name: digest_of(remedy_class(name).__module__) for name in parts}
+    return {name: digest for name, digest in found.items() if digest}
 
 
 def make_remedy(spec: str, options: Mapping[str, Mapping[str, Any]] | None = None) -> Remedy:

@@ -15,6 +15,7 @@ from pathlib import Path
 from unskew.data.cores import cores
 from unskew.data.imageset import Splits
 from unskew.errors import UserError
+from unskew.remedies.registry import sources
 from unskew.study.cohorts import join
 from unskew.study.describe import describe
 from unskew.study.fitting import check_arms, check_runs
@@ -86,6 +87,7 @@ def execute_study(
     """
     check_device(device)
     check_arms(study)
+    study = _with_sources(study)
     runs = with_twins(plan(study, study.seeds, splits.fingerprint))
     check_runs(runs, splits)
     store = Store(out, study, splits.fingerprint)
@@ -114,6 +116,14 @@ def execute_study(
     if fresh:
         failures |= train(fresh, write=lambda: store.write_second_stage(fresh, splits.name))
     return failures
+
+
+def _with_sources(study: Study) -> Study:
+    """The study, told what defines those of its remedies that are not the package's own."""
+    found: dict[str, str] = {}
+    for arm in study.expanded_arms().values():
+        found |= sources(arm.recipe.remedy)
+    return study.model_copy(update={"remedy_sources": found})
 
 
 def _make_shortlists(

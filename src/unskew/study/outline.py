@@ -31,6 +31,7 @@ THE_STUDYS = {
     "seed": "seeds, or --seeds, says how many each arm has",
     "validation": "a selection says what is held out for its choice",
     "fingerprint": "it follows from the data",
+    "remedy_sources": "they follow from the files that define the remedies",
 }
 """Fields of a recipe that a study sets itself, and what to give instead."""
 
@@ -46,6 +47,9 @@ class Outline(Part):
     data: str = "digits"
     title: Text = Field({})
     question: Text = Field({})
+    remedy_sources: dict[str, str] = Field(
+        {}, description="as in a recipe, of all arms; filled in when the study is run"
+    )
     names: dict[str, str] = Field({}, description="what values are called in labels and titles")
     recipe: dict[str, Any] = Field({})
     arms: list[ArmTemplate] = Field(min_length=1)
@@ -77,6 +81,10 @@ class Outline(Part):
                             f"{field} cannot be set in a recipe of a study: {THE_STUDYS[field]}"
                         )
                     recipe = make_recipe({**fields, "data": self.data})
+                    parts = self.remedy_sources.keys() & set(recipe.remedy.split("+"))
+                    if parts:
+                        found = {part: self.remedy_sources[part] for part in sorted(parts)}
+                        recipe = recipe.with_(remedy_sources=found)
                 except UserError as error:
                     raise UserError(f"arm {name!r}: {error}") from None
                 label = self._titled(template.label, values)

@@ -213,9 +213,12 @@ def _refuse_another(out: Path, there: Study, wanted: Study) -> None:
 
 
 def _recipes(study: Study) -> dict[str, Recipe]:
-    """The arms' recipes by name, wherever their data lie."""
-    arms = study.expanded_arms()
-    return {name: arm.recipe.model_copy(update={"data": ""}) for name, arm in arms.items()}
+    """The arms' recipes by name, wherever their data lie and whatever a plugin said then.
+
+    Where a plugin's file has changed, its arms are run again, and the rest of the study stays.
+    """
+    arms, unsaid = study.expanded_arms(), {"data": "", "remedy_sources": {}}
+    return {name: arm.recipe.model_copy(update=unsaid) for name, arm in arms.items()}
 
 
 def _refuse_other_images(out: Path, there: Study, wanted: Study, fingerprint: str) -> None:

@@ -72,6 +72,11 @@ class Recipe(BaseModel):
     model_options: Options = {}
     remedy: str = Field("none", description="names joined by +, as in cutmix+balanced_softmax")
     remedy_options: dict[str, Options] = {}
+    remedy_sources: dict[str, str] = Field(
+        {},
+        description="of remedies that are not the package's own: digests of the files that define "
+        "them; filled in when they are loaded",
+    )
 
     # How
     epochs: int = Field(5, ge=1, le=LONGEST)
@@ -164,7 +169,13 @@ class Recipe(BaseModel):
         content = self.model_dump(mode="json", exclude_defaults=True)
         if self.fingerprint:
             content.pop("data", None)
-        revised = {name: REVISED[name] for name in self.remedy.split("+") if name in REVISED}
+        parts = self.remedy.split("+")
+        # Of a twin, or a part, only what it has itself.
+        content.pop("remedy_sources", None)
+        sources = {name: self.remedy_sources[name] for name in parts if name in self.remedy_sources}
+        if sources:
+            content["remedy_sources"] = sources
+        revised = {name: REVISED[name] for name in parts if name in REVISED}
         if revised:
             content["revised"] = revised
         text = json.dumps(content, sort_keys=True)

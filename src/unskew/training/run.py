@@ -19,6 +19,7 @@ from unskew.data.imageset import Splits
 from unskew.errors import UserError
 from unskew.evaluation.evaluation import evaluate_logits
 from unskew.remedies.base import HeldOut
+from unskew.remedies.registry import sources
 from unskew.training.checkpoint import load_state, save_state
 from unskew.training.device import fitting_on
 from unskew.training.divergence import Diverged
@@ -146,6 +147,7 @@ def open_run(recipe: Recipe, splits: Splits, folder: Path, device: str) -> OpenR
             f"the run {recipe.run_id!r} is of other images than those of {splits.name!r}: open the "
             "data that its recipe names, or give the recipe their fingerprint"
         )
+    _check_sources(recipe)
     run = OpenRun(Trainer(recipe, splits, device), splits, folder, datetime.now(UTC))
     saved = load_state(run.checkpoint) if run.checkpoint.exists() else None
     if saved is not None and "run" in saved[1]:  # older versions did not write whose it is
@@ -163,6 +165,17 @@ def open_run(recipe: Recipe, splits: Splits, folder: Path, device: str) -> OpenR
                 f"{run.checkpoint} is damaged: delete it to start this run afresh"
             ) from None
     return run
+
+
+def _check_sources(recipe: Recipe) -> None:
+    """Raise a UserError if a remedy is not what it was when the run was planned."""
+    now = sources(recipe.remedy)
+    for name, digest in recipe.remedy_sources.items():
+        if name in now and now[name] != digest:
+            raise UserError(
+                f"the file that defines remedy {name!r} has changed since the run "
+                f"{recipe.run_id!r} was planned: give the same command again"
+            )
 
 
 @contextmanager
