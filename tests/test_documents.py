@@ -55,7 +55,7 @@ def test_the_study_that_is_explained_is_one_and_leaves_no_key_out():
     }
     assert not missing
     unused = {key for key in Study.model_fields if not getattr(study, key)}
-    assert unused == {"subset_per_seed", "remedy_sources"}
+    assert unused == {"subset_per_seed", "model_sources", "remedy_sources"}
 
 
 def commands(text):

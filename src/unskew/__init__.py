@@ -21,6 +21,8 @@ _PUBLIC = {
     "adjust_logits": "unskew.remedies.alone",
     "Evaluation": "unskew.evaluation.evaluation",
     "evaluate_logits": "unskew.evaluation.evaluation",
+    "Network": "unskew.models.base",
+    "use_plugins": "unskew.plugins",
     "Study": "unskew.study.spec",
     "UserError": "unskew.errors",
 }

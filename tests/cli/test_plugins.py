@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.plugged import CALM, forgotten  # noqa: F401
-from unskew.remedies.registry import sources
+from tests.plugged import CALM, THIN, forgotten  # noqa: F401
+from unskew.models.registry import model_source
+from unskew.remedies.registry import remedy_sources
 
 pytestmark = pytest.mark.usefixtures("forgotten")
 
@@ -26,7 +27,7 @@ def test_one_run_says_which_file_its_remedy_was(unskew, squares, path, tmp_path)
     assert done.returncode == 0, done.stderr
     folder = Path(json.loads(done.stdout)["folder"])
     recipe = tomllib.loads((folder / "recipe.toml").read_text("utf-8"))
-    assert recipe["remedy_sources"] == sources("calm")
+    assert recipe["remedy_sources"] == remedy_sources("calm")
     assert recipe["remedy_options"] == {"calm": {"depth": 2.0}}
 
 
@@ -37,7 +38,23 @@ def test_remedies_of_a_file_are_listed_and_shown(unskew, path):
     assert "--remedy-option calm.depth=1.0" in shown
 
 
-@pytest.mark.parametrize("verb", [("train",), ("study", "coursework"), ("remedies", "list")])
+def test_networks_of_a_file_are_listed_shown_and_trained(unskew, squares, tmp_path):
+    path = tmp_path / "thin.py"
+    path.write_text(THIN)
+    listed = json.loads(unskew("models", "list", "--plugin", path, "--json").stdout)
+    assert listed["thin"] == "The mean colour, and a layer."
+    shown = json.loads(unskew("models", "show", "thin", "--plugin", path, "--json").stdout)
+    assert shown["parameters"] == 3 * 8 + 8 + 8 * 10 + 10
+    done = unskew("train", "--data", squares, "--model", "thin", "--plugin", path, "--max-steps",
+                  2, "--out", tmp_path / "out", "--json")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    recipe = tomllib.loads((Path(json.loads(done.stdout)["folder"]) / "recipe.toml").read_text())
+    assert recipe["model_source"] == model_source("thin")
+
+
+@pytest.mark.parametrize(
+    "verb", [("train",), ("study", "coursework"), ("remedies", "list"), ("models", "list")]
+)
 @pytest.mark.parametrize(
     ("text", "told"), [(None, "there is no plugin"), ("1 / 0\n", "line 1: ZeroDivisionError")]
 )

@@ -1,12 +1,13 @@
-"""A study whose remedies come from a file of one's own."""
+"""A study whose remedies and networks come from files of one's own."""
 
 import csv
 import shutil
 
 import pytest
 
-from tests.plugged import CALM, forgotten  # noqa: F401
-from unskew.remedies.registry import sources, use_plugins
+from tests.plugged import CALM, THIN, forgotten  # noqa: F401
+from unskew.plugins import use_plugins
+from unskew.remedies.registry import remedy_sources
 from unskew.report.write import write_report
 from unskew.study.execute import execute_study
 from unskew.study.results import load_results
@@ -56,7 +57,7 @@ def test_its_runs_are_trained_by_other_processes_and_told_without_the_file(
     use_plugins([path])
     out = tmp_path / "out"
     run_whole(study, data, out)
-    digest = sources("calm")["calm"]
+    digest = remedy_sources("calm")["calm"]
     results = load_results(out)
     assert results.study.remedy_sources == {"calm": digest}
     losses = {n: arm.runs[0].history.losses for n, arm in results.arms.items()}
@@ -74,7 +75,7 @@ def test_a_changed_file_makes_other_runs_of_its_arms_alone(
 ):
     use_plugins([path])
     before = run_whole(study, data, tmp_path / "out")
-    monkeypatch.setattr("unskew.remedies.plugins._modules", {})
+    monkeypatch.setattr("unskew.plugins._modules", {})
     path.write_text(LOUD.replace("2 *", "3 *"))
     use_plugins([path])
     after = run_whole(study, data, tmp_path / "out")
@@ -96,5 +97,35 @@ def test_the_study_of_a_folder_can_be_run_again_from_its_own_file(study, data, p
     out = tmp_path / "out"
     before = run_whole(study, data, out)
     again = Study.load(str(shutil.copy(out / "study.toml", tmp_path / "again.toml")))
-    assert again.remedy_sources == sources("calm")
+    assert again.remedy_sources == remedy_sources("calm")
     assert run_whole(again, data, out) == before
+
+
+def test_a_network_of_ones_own_is_trained_described_and_told(
+    tiny, data, tmp_path, monkeypatch, path
+):
+    thin = tmp_path / "thin.py"
+    thin.write_text(THIN)
+    use_plugins([thin, path])
+    arms = [
+        {"name": "{model}-{remedy}", "grid": {"model": ["cnn", "thin"], "remedy": ["none", "calm"]}}
+    ]
+    study = Study.model_validate(
+        {"name": "own", "data": tiny.data, "seeds": 1, "recipe": {"max_steps": 3}, "arms": arms}
+    )
+    out = tmp_path / "out"
+    before = run_whole(study, data, out)
+    results = load_results(out)
+    sources = results.study.model_sources | results.study.remedy_sources
+    assert sources.keys() == {"thin", "calm"}
+    assert results.models["thin"].description == "The mean colour, and a layer."
+    assert [layer.parameters for layer in results.models["thin"].layers][-1] == 8 * 4 + 4
+    thin.write_text(THIN.replace("width: int = 8", "width: int = 9"))
+    monkeypatch.setattr("unskew.plugins._modules", {})
+    use_plugins([thin, path])
+    after = run_whole(study, data, out)
+    assert [n for n in before if before[n] != after[n]] == ["thin-none", "thin-calm"]
+    monkeypatch.undo()
+    told = write_report(out, "md").read_text("utf-8")
+    for name, digest in load_results(out).study.model_sources.items():
+        assert f"{name} (digest of the file {digest})" in told

@@ -49,10 +49,12 @@ def test_every_field_changes_the_digest():
         "drop_last": True, "filter_learning_rate": 0.1, "filter_momentum": 0.5,
         "bias_learning_rate": 0.1, "stem_epochs": 2, "decoupled_decay": True, "rise": 0.1,
         "rise_from": 0.1, "fall_to": 0.1, "test_views": "flip",
+        "model_source": "ab", "remedy_sources": {"mine": "ab"},
     }  # fmt: skip
     needs = {
         "milestones": {"schedule": "step", "milestones": (3,)},
         "drop": {"schedule": "step", "milestones": (3,)},
+        "remedy_sources": {"remedy": "mine"},
         "filter_learning_rate": {"optimizer": "muon"},
         "filter_momentum": {"optimizer": "muon"},
         "rise": {"schedule": "triangle"},
@@ -62,6 +64,15 @@ def test_every_field_changes_the_digest():
     for field, value in other.items():
         without = Recipe().with_(**needs.get(field, {}))
         assert without.with_(**{field: value}).digest != without.digest, field
+
+
+def test_the_source_of_a_remedy_counts_where_that_is_in_the_recipe():
+    """So that a twin, which lacks some of the parts, is the same run whoever asks for it."""
+    source = {"mine": "ab"}
+    assert Recipe(remedy_sources=source).digest == Recipe().digest
+    both = Recipe(remedy="mine+focal", remedy_sources=source)
+    assert both.digest == both.with_(remedy_sources=source | {"other": "cd"}).digest
+    assert both.digest != both.with_(remedy_sources={"mine": "cd"}).digest
 
 
 def test_the_path_does_not_count_once_the_data_are_open():

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from unskew.cli.console import print_json, stdout
+from unskew.cli.plugins import Plugins
 
 app = typer.Typer(
     help="List networks, or draw one.\n\nExample: unskew models show cnn", no_args_is_help=True
@@ -17,13 +18,15 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a tabl
 
 
 @app.command("list")
-def list_models(as_json: Json = False) -> None:
+def list_models(plugin: Plugins = None, as_json: Json = False) -> None:
     """List the networks and what each is.
 
     Example: unskew models list
     """
     from unskew.models.registry import description, names
+    from unskew.plugins import use_plugins
 
+    use_plugins(plugin or [])
     described = {name: description(name) for name in names()}
     if as_json:
         print_json(described)
@@ -51,6 +54,7 @@ def show(
             help="An option of the network, as name=value; repeatable.",
         ),
     ] = None,
+    plugin: Plugins = None,
     as_json: Json = False,
 ) -> None:
     """Draw a network's layers: output shapes, parameters and multiply-adds of one image.
@@ -62,7 +66,9 @@ def show(
     from unskew.cli.options import parse_options
     from unskew.models.registry import build, description
     from unskew.models.summary import summarise
+    from unskew.plugins import use_plugins
 
+    use_plugins(plugin or [])
     with torch.device("meta"):  # shapes only: a large network is drawn where none could be trained
         network = build(name, classes, image_size, parse_options(option or []))
     rows = summarise(network, (image_size, image_size, 3))

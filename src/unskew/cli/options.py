@@ -11,6 +11,7 @@ Value = bool | int | float | str | tuple[float, ...]
 
 FILLED_IN = {
     "fingerprint": "the data are opened",
+    "model_source": "the file of a network is loaded",
     "remedy_sources": "the files of remedies are loaded",
 }
 """Fields of a recipe that are not for people to set, and when they get their values."""

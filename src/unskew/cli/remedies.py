@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from unskew.cli.console import print_json, stdout
-from unskew.cli.plugins import Plugins, use_plugins
+from unskew.cli.plugins import Plugins
 
 app = typer.Typer(
     help="List cures for imbalance, or read about one.\n\nExample: unskew remedies show ldam",
@@ -23,9 +23,10 @@ def list_remedies(plugin: Plugins = None, as_json: Json = False) -> None:
 
     Example: unskew remedies list
     """
+    from unskew.plugins import use_plugins
     from unskew.remedies.registry import description, names
 
-    use_plugins(plugin)
+    use_plugins(plugin or [])
     described = {name: description(name) for name in names()}
     if as_json:
         print_json(described)
@@ -51,9 +52,10 @@ def show(
     import inspect
     from dataclasses import fields
 
+    from unskew.plugins import use_plugins
     from unskew.remedies.registry import remedy_class
 
-    use_plugins(plugin)
+    use_plugins(plugin or [])
     kind = remedy_class(name)
     text = inspect.getdoc(kind) or ""
     defaults = {option.name: option.default for option in fields(kind)}

@@ -9,7 +9,7 @@ import typer
 
 from unskew.cli.console import complain, interruptible, print_json, result
 from unskew.cli.places import out_folder
-from unskew.cli.plugins import Plugins, add_plugins, use_plugins
+from unskew.cli.plugins import Plugins
 
 
 @interruptible()
@@ -94,12 +94,13 @@ def study(
     from unskew.cli.places import check_data, check_out
     from unskew.cli.progress import open_with_progress, report_with_progress
     from unskew.errors import UserError
+    from unskew.plugins import add_plugins, use_plugins
     from unskew.report.catalogue import Words
     from unskew.study.processes import import_ahead
     from unskew.study.spec import Study
 
     Words(lang)  # a wrong language is better said now than after hours
-    add_plugins(plugin)
+    add_plugins(plugin or [])
     wanted = Study.load(name)
     changes: dict[str, Any] = parse_settings(set_ or [])
     if epochs is not None:
@@ -120,7 +121,7 @@ def study(
     from unskew.training.device import check_device
 
     check_device(device)
-    use_plugins(plugin)
+    use_plugins(plugin or [])
     try:
         check_arms(wanted)
     except UserError as error:

@@ -11,7 +11,7 @@ import typer
 
 from unskew.cli.console import complain, interruptible, print_json, remark, stdout
 from unskew.cli.places import out_folder
-from unskew.cli.plugins import Plugins, use_plugins
+from unskew.cli.plugins import Plugins
 
 if TYPE_CHECKING:
     from unskew.data.imageset import Splits
@@ -142,14 +142,16 @@ def train(
     from unskew.cli.tables import evaluation_table
     from unskew.errors import UserError
     from unskew.kernels.memory import keep_freed_memory
-    from unskew.remedies.registry import sources
+    from unskew.models.registry import model_source
+    from unskew.plugins import use_plugins
+    from unskew.remedies.registry import remedy_sources
     from unskew.training.compiler import import_compiler_late
     from unskew.training.device import check_device
     from unskew.training.fitting import check_fits, check_recipe
     from unskew.training.recipe import Recipe, make_recipe
 
     import_compiler_late()
-    use_plugins(plugin)
+    use_plugins(plugin or [])
     settings = _settings(context)
     wanted = make_recipe(settings) if recipe is None else Recipe.load(recipe, **settings)
     written = out or Path("unskew-train")
@@ -165,7 +167,12 @@ def train(
     splits = open_with_progress(wanted.data, strict=strict, image_size=image_size)
     wanted = wanted.with_(fingerprint=splits.fingerprint)
     recipes = _balanced(wanted, splits) if balance is Balance.auto else [wanted]
-    recipes = [each.with_(remedy_sources=sources(each.remedy)) for each in recipes]
+    recipes = [
+        each.with_(
+            model_source=model_source(each.model), remedy_sources=remedy_sources(each.remedy)
+        )
+        for each in recipes
+    ]
     for each in recipes:
         check_fits(each, splits)  # of both, before the first is trained
     keep_freed_memory()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
+
+from unskew.models.table import NETWORKS
+from unskew.plugins import register
 
 
 def check_width(name: str, width: int) -> None:
@@ -31,10 +34,23 @@ class Network(nn.Module):
     kernels: names of the files of `unskew.kernels` that it uses, in the folder of each number
         format; all are for a CPU.
     reads_batch: an image's logits depend on which images are beside it, at prediction as well.
+    name: what recipes call one that is not in `unskew.models.table`; defining it registers it.
+    side_by_side: it holds under `torch.func.vmap`, draws nothing at random and counts nothing in
+        Python while it runs, so that a GPU may train many at once, and replay a step. Each class
+        says it for itself.
     """
 
+    name: ClassVar[str] = ""
+    known: ClassVar[dict[str, type[Network]]] = {}
+    side_by_side: ClassVar[bool] = False
     kernels: ClassVar[tuple[str, ...]] = ()
     reads_batch: ClassVar[bool] = False
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.side_by_side = bool(cls.__dict__.get("side_by_side", False))
+        if cls.__dict__.get("name"):
+            register(cls, Network.known, "model", taken=NETWORKS)
 
     num_features: int
     fused: bool = False

@@ -32,6 +32,7 @@ class CNN(Network):
     ValueError: `image_size` is not a positive multiple of 8, or `hidden` not positive.
     """
 
+    side_by_side = True
     kernels = ("convolution", "convolution_gradient", "norm_relu_pool")
 
     def __init__(self, num_classes: int, image_size: int = 32, *, hidden: int = 256) -> None:

@@ -34,6 +34,7 @@ class LSTM(Network):
     ValueError: a width is not positive.
     """
 
+    side_by_side: ClassVar[bool] = True
     kernels: ClassVar[tuple[str, ...]] = ("lstm", "lstm_gradient")
 
     def __init__(

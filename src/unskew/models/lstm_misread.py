@@ -31,6 +31,7 @@ class MisreadLSTM(LSTM):
     ValueError: `reading` is neither.
     """
 
+    side_by_side: ClassVar[bool] = True
     kernels: ClassVar[tuple[str, ...]] = ()
     reads_batch: ClassVar[bool] = True  # in the second reading; the first loses nothing by it
 

@@ -7,17 +7,12 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any, Literal, get_args, get_origin
 
+from torch import nn
+
 from unskew.errors import UnknownNameError, UserError, memory_is_full
 from unskew.models.base import Network
-
-_NETWORKS = {
-    "cnn": ("unskew.models.cnn", "CNN"),
-    "lstm": ("unskew.models.lstm", "LSTM"),
-    "lstm_misread": ("unskew.models.lstm_misread", "MisreadLSTM"),
-    "resnet32": ("unskew.models.resnet", "ResNet32"),
-    "whitened_cnn": ("unskew.models.whitened_cnn", "WhitenedCNN"),
-}
-
+from unskew.models.table import NETWORKS
+from unskew.plugins import digest_of, load_plugins
 
 WIDEST = 10**6
 """Units of a layer. What is more is a mistake, which would fill the memory."""
@@ -28,7 +23,8 @@ KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "
 
 def names() -> tuple[str, ...]:
     """The names that `build` takes."""
-    return tuple(_NETWORKS)
+    load_plugins()
+    return (*NETWORKS, *sorted(Network.known))
 
 
 def network_class(name: str) -> type[Network]:
@@ -38,11 +34,26 @@ def network_class(name: str) -> type[Network]:
     ------
     UserError: no network has this name.
     """
-    if name not in _NETWORKS:
-        raise UnknownNameError("model", name, _NETWORKS)
-    module, attribute = _NETWORKS[name]
-    found: type[Network] = getattr(import_module(module), attribute)
-    return found
+    if name in NETWORKS:
+        module, attribute = NETWORKS[name]
+        found: type[Network] = getattr(import_module(module), attribute)
+        return found
+    load_plugins()
+    if name not in Network.known:
+        raise UnknownNameError(
+            "model", name, names(), beside="--plugin FILE brings one of your own"
+        )
+    return Network.known[name]
+
+
+def model_source(name: str) -> str:
+    """The digest of the file that defines a network; empty for the package's own.
+
+    Raises
+    ------
+    UserError: no network has this name.
+    """
+    return digest_of(network_class(name).__module__)
 
 
 def description(name: str) -> str:
@@ -73,7 +84,7 @@ def build(
         raise UserError(f"num_classes = {num_classes}: a network needs 1 class or more")
     given = _checked(name, options or {})
     try:
-        return network(num_classes, image_size, **given)
+        built = network(num_classes, image_size, **given)
     except ValueError as error:
         raise UserError(f"model {name!r} cannot be built: {error}") from None
     except (TypeError, RuntimeError, MemoryError) as error:
@@ -84,6 +95,14 @@ def build(
             f"model {name!r} cannot be built with num_classes = {num_classes}, image_size = "
             f"{image_size} and options {given}: it is too large for this machine's memory"
         ) from None
+    if not isinstance(getattr(built, "classifier", None), nn.Module) or not hasattr(
+        built, "num_features"
+    ):
+        raise UserError(
+            f"model {name!r} lacks what every network has: set num_features and classifier in its "
+            "__init__"
+        )
+    return built
 
 
 def _checked(name: str, options: Mapping[str, Any]) -> dict[str, Any]:

@@ -28,6 +28,7 @@ class ResNet32(Network):
     images float (B, 3, H, W) -> logits (B, K).
     """
 
+    side_by_side = True
     kernels = ("convolution", "convolution_gradient", "norm_relu_pool")
 
     def __init__(self, num_classes: int, image_size: int = 32) -> None:

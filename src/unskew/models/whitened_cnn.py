@@ -45,6 +45,7 @@ class WhitenedCNN(Network):
     ValueError: `image_size` is not a positive multiple of 8, or `width` not positive.
     """
 
+    side_by_side = True
     kernels = ("convolution", "convolution_gradient", "pool_norm_gelu")
 
     def __init__(self, num_classes: int, image_size: int = 32, *, width: int = 64) -> None:

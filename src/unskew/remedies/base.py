@@ -23,8 +23,6 @@ A loss of one's own takes ten lines; `option` gives a field the range that it ma
 
 from __future__ import annotations
 
-import re
-import sys
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Protocol
@@ -35,7 +33,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from unskew.data.transfer import Constant
-from unskew.errors import UserError
+from unskew.plugins import register
 from unskew.remedies.options import check_options
 
 ExampleLoss = Callable[[Tensor, Tensor], Tensor]
@@ -259,8 +257,7 @@ class Remedy:
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if cls.__dict__.get("name"):
-            _check_name(cls)
-            Remedy.known[cls.name] = cls
+            register(cls, Remedy.known, "remedy")
 
     def __post_init__(self) -> None:
         """Check the options against their ranges; a UserError names what is out of range."""
@@ -376,23 +373,6 @@ class Remedy:
             if RECORDED & vars(kind).keys():
                 return False
         return True
-
-
-def _check_name(kind: type[Remedy]) -> None:
-    """Raise a UserError if a recipe could not tell what it names. A cell of a notebook may define
-    its remedy again.
-    """
-    if not re.fullmatch("[A-Za-z][A-Za-z0-9_]*", kind.name) or kind.name == "none":
-        raise UserError(
-            f"a remedy cannot be called {kind.name!r}: choose a word of letters, digits and _ that "
-            "is not 'none'"
-        )
-    other = Remedy.known.get(kind.name)
-    if other is not None and other.__module__ != kind.__module__:
-        where = getattr(sys.modules.get(other.__module__), "__file__", None) or other.__module__
-        raise UserError(
-            f"there is a remedy {kind.name!r} already, in {where}: give yours another name"
-        )
 
 
 IN_THE_STEP = frozenset({"prepare", "loss", "class_weights"})

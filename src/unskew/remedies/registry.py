@@ -4,33 +4,21 @@ from __future__ import annotations
 
 import inspect
 import pkgutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import Field, fields
 from functools import cache
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import unskew.remedies
 from unskew.errors import UnknownNameError, UserError
+from unskew.plugins import digest_of, load_plugins
 from unskew.remedies.base import Remedy
 from unskew.remedies.compose import compose
 from unskew.remedies.options import MOST
-from unskew.remedies.plugins import add_plugins, digest_of, load_plugins
 
 AFTER_TRAINING = frozenset({"after_training", "adjustment"})
 """Hooks that leave training as it is."""
-
-
-def use_plugins(files: Iterable[Path | str]) -> None:
-    """Make the remedies that Python files define known, here and in all processes of a study.
-
-    Raises
-    ------
-    UserError: a file is missing, cannot be run, defines no remedy, or one whose name is taken.
-    """
-    add_plugins(files)
-    _import_all()
 
 
 def _import_all() -> None:
@@ -74,7 +62,7 @@ def description(name: str) -> str:
     return " ".join((inspect.getdoc(remedy_class(name)) or "").split("\n\n")[0].split())
 
 
-def sources(spec: str) -> dict[str, str]:
+def remedy_sources(spec: str) -> dict[str, str]:
     """Digests of the files that define a spec's remedies, by name, but the package's own.
 
     Raises

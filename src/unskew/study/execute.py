@@ -15,7 +15,8 @@ from pathlib import Path
 from unskew.data.cores import cores
 from unskew.data.imageset import Splits
 from unskew.errors import UserError
-from unskew.remedies.registry import sources
+from unskew.models.registry import model_source
+from unskew.remedies.registry import remedy_sources
 from unskew.study.cohorts import join
 from unskew.study.describe import describe
 from unskew.study.fitting import check_arms, check_runs
@@ -119,11 +120,14 @@ def execute_study(
 
 
 def _with_sources(study: Study) -> Study:
-    """The study, told what defines those of its remedies that are not the package's own."""
-    found: dict[str, str] = {}
+    """The study, told which files define what is not the package's own."""
+    of_remedies: dict[str, str] = {}
+    of_models: dict[str, str] = {}
     for arm in study.expanded_arms().values():
-        found |= sources(arm.recipe.remedy)
-    return study.model_copy(update={"remedy_sources": found})
+        of_remedies |= remedy_sources(arm.recipe.remedy)
+        if source := model_source(arm.recipe.model):
+            of_models[arm.recipe.model] = source
+    return study.model_copy(update={"model_sources": of_models, "remedy_sources": of_remedies})
 
 
 def _make_shortlists(

@@ -24,13 +24,14 @@ from unskew.study.parts import (
     combinations,
 )
 from unskew.study.text import Text, fill
-from unskew.training.recipe import make_recipe
+from unskew.training.recipe import Recipe, make_recipe
 
 THE_STUDYS = {
     "data": "the study's own data, or --data, is what all arms run on",
     "seed": "seeds, or --seeds, says how many each arm has",
     "validation": "a selection says what is held out for its choice",
     "fingerprint": "it follows from the data",
+    "model_source": "it follows from the file that defines the network",
     "remedy_sources": "they follow from the files that define the remedies",
 }
 """Fields of a recipe that a study sets itself, and what to give instead."""
@@ -47,9 +48,10 @@ class Outline(Part):
     data: str = "digits"
     title: Text = Field({})
     question: Text = Field({})
-    remedy_sources: dict[str, str] = Field(
-        {}, description="as in a recipe, of all arms; filled in when the study is run"
+    model_sources: dict[str, str] = Field(
+        {}, description="by a network's name, what a recipe has of it; filled in when it is run"
     )
+    remedy_sources: dict[str, str] = Field({}, description="the same of remedies")
     names: dict[str, str] = Field({}, description="what values are called in labels and titles")
     recipe: dict[str, Any] = Field({})
     arms: list[ArmTemplate] = Field(min_length=1)
@@ -81,15 +83,23 @@ class Outline(Part):
                             f"{field} cannot be set in a recipe of a study: {THE_STUDYS[field]}"
                         )
                     recipe = make_recipe({**fields, "data": self.data})
-                    parts = self.remedy_sources.keys() & set(recipe.remedy.split("+"))
-                    if parts:
-                        found = {part: self.remedy_sources[part] for part in sorted(parts)}
-                        recipe = recipe.with_(remedy_sources=found)
+                    recipe = self._with_sources(recipe)
                 except UserError as error:
                     raise UserError(f"arm {name!r}: {error}") from None
                 label = self._titled(template.label, values)
                 arms[name] = Arm(name=name, label=label or {"en": name}, recipe=recipe)
         return arms
+
+    def _with_sources(self, recipe: Recipe) -> Recipe:
+        """The recipe, told of the files that its network and remedies are from, if any is known."""
+        of_remedies = {
+            part: self.remedy_sources[part]
+            for part in recipe.remedy.split("+") if part in self.remedy_sources
+        }  # fmt: skip
+        of_model = self.model_sources.get(recipe.model, "")
+        if not of_remedies and not of_model:
+            return recipe
+        return recipe.with_(remedy_sources=of_remedies, model_source=of_model)
 
     def expanded_selections(self) -> list[Selection]:
         """Selections without grids, their arms resolved to names.

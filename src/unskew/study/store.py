@@ -217,7 +217,7 @@ def _recipes(study: Study) -> dict[str, Recipe]:
 
     Where a plugin's file has changed, its arms are run again, and the rest of the study stays.
     """
-    arms, unsaid = study.expanded_arms(), {"data": "", "remedy_sources": {}}
+    arms, unsaid = study.expanded_arms(), {"data": "", "model_source": "", "remedy_sources": {}}
     return {name: arm.recipe.model_copy(update=unsaid) for name, arm in arms.items()}
 
 

@@ -70,12 +70,16 @@ class Recipe(BaseModel):
     # What is trained
     model: str = "cnn"
     model_options: Options = {}
+    model_source: str = Field(
+        "",
+        description="of a network that is not the package's own: digest of the file that defines "
+        "it; filled in when that is loaded",
+    )
     remedy: str = Field("none", description="names joined by +, as in cutmix+balanced_softmax")
     remedy_options: dict[str, Options] = {}
     remedy_sources: dict[str, str] = Field(
         {},
-        description="of remedies that are not the package's own: digests of the files that define "
-        "them; filled in when they are loaded",
+        description="the same of remedies, by their names",
     )
 
     # How

@@ -18,8 +18,9 @@ from unskew.data.batches import Batches
 from unskew.data.imageset import Splits
 from unskew.errors import UserError
 from unskew.evaluation.evaluation import evaluate_logits
+from unskew.models.registry import model_source
 from unskew.remedies.base import HeldOut
-from unskew.remedies.registry import sources
+from unskew.remedies.registry import remedy_sources
 from unskew.training.checkpoint import load_state, save_state
 from unskew.training.device import fitting_on
 from unskew.training.divergence import Diverged
@@ -168,13 +169,17 @@ def open_run(recipe: Recipe, splits: Splits, folder: Path, device: str) -> OpenR
 
 
 def _check_sources(recipe: Recipe) -> None:
-    """Raise a UserError if a remedy is not what it was when the run was planned."""
-    now = sources(recipe.remedy)
-    for name, digest in recipe.remedy_sources.items():
-        if name in now and now[name] != digest:
+    """Raise a UserError if a network or remedy is not what it was when the run was planned."""
+    now = {f"remedy {name!r}": digest for name, digest in remedy_sources(recipe.remedy).items()}
+    then = {f"remedy {name!r}": digest for name, digest in recipe.remedy_sources.items()}
+    if recipe.model_source:
+        model = f"network {recipe.model!r}"
+        now[model], then[model] = model_source(recipe.model), recipe.model_source
+    for what in now.keys() & then.keys():
+        if now[what] != then[what]:
             raise UserError(
-                f"the file that defines remedy {name!r} has changed since the run "
-                f"{recipe.run_id!r} was planned: give the same command again"
+                f"the file that defines {what} has changed since the run {recipe.run_id!r} was "
+                "planned: give the same command again"
             )
 
 

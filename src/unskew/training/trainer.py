@@ -13,7 +13,7 @@ from unskew.data.batches import Batches
 from unskew.data.imageset import Splits
 from unskew.data.normalise import channel_statistics
 from unskew.data.randomness import stream
-from unskew.models.registry import build
+from unskew.models.registry import build, network_class
 from unskew.remedies.base import Batch, Remedy, Stage
 from unskew.training.checkpoint import State
 from unskew.training.device import check_device
@@ -179,7 +179,11 @@ class Trainer:
         step = partial(self._step, epoch=epoch, number=number)
         device = torch.device(self.device)
         # What stage 1 has put into the network goes on acting in the stages after it.
-        replayable = self.remedy.replayable() and self._remedy.replayable()
+        replayable = (
+            network_class(self.recipe.model).side_by_side
+            and self.remedy.replayable()
+            and self._remedy.replayable()
+        )
         if replayable and device.type in RECORDED_ON:
             return Replayed(step, self.state.optimizer, device)
         return step

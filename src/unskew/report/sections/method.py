@@ -13,7 +13,7 @@ from unskew.report.sections.data import skew_words
 from unskew.training.only_with import acts
 from unskew.training.outcome import FINISHED, SHORT
 
-IDENTITY = ("data", "fingerprint", "remedy_sources", "seed", "validation")
+IDENTITY = ("data", "fingerprint", "model_source", "remedy_sources", "seed", "validation")
 """Fields that every run has its own of, or that are told elsewhere."""
 
 
@@ -28,10 +28,9 @@ def method_section(context: Context) -> Section:
         words("method.verdicts", level=f"{LEVEL:.0%}".replace("%", " %")),
         words("method.train_accuracy"),
     ]
-    if own := results.study.remedy_sources:
-        told = [words("method.own_remedy", name=n, digest=digest) for n, digest in own.items()]
-        listed = words("words.between_items").join(told)
-        sentences.append(words("method.own_remedies", remedies=listed))
+    if own := {**results.study.model_sources, **results.study.remedy_sources}:
+        told = [words("method.own_part", name=n, digest=digest) for n, digest in own.items()]
+        sentences.append(words("method.own_parts", parts=words("words.between_items").join(told)))
     second = [arm for stage in results.second_stages for arm in stage.arms.values()]
     tables = (*results.arms.values(), *results.validation.values(), *second)
     # A run may serve several arms, and what has taken over a training has cost none.

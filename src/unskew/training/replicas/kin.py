@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from unskew.models.registry import network_class
 from unskew.remedies.base import IN_THE_STEP, Remedy
 from unskew.remedies.compose import parts_of
 from unskew.remedies.registry import make_remedy
@@ -28,7 +29,7 @@ def kinship(recipe: Recipe) -> str | None:
 
     Raises
     ------
-    UserError: the remedy is unknown or its parts cannot go together.
+    UserError: the network or the remedy is unknown, or its parts cannot go together.
     """
     remedy = make_remedy(recipe.remedy, recipe.remedy_options)
     hooks = remedy.overrides()
@@ -41,7 +42,7 @@ def kinship(recipe: Recipe) -> str | None:
         or recipe.bias_learning_rate is not None
         or recipe.stem_epochs is not None
     )
-    if reaches_in or own_step:
+    if reaches_in or own_step or not network_class(recipe.model).side_by_side:
         return None
     common = [repr(part) for part in parts_of(remedy) if _is_common(part)]
     return " ".join([likeness(recipe.with_(remedy="none", remedy_options={})), *common])

@@ -1,31 +1,43 @@
-"""Remedies from a user's own files, and from installed packages that offer some.
+"""Remedies and networks from a user's own files, and from installed packages that offer some.
 
-A study's runs are trained by other processes than the one that was told of a file, so the files are
-listed in the environment, which those inherit. A package offers its remedies by an entry point of
-the group `unskew.remedies`, and is found in every process.
+They register themselves by being defined. A study's runs are trained by other processes than the
+one that was told of a file, so files are listed in the environment, which those inherit. A package
+offers what it has by an entry point of the group `unskew.plugins`, and is found in every process.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
+from typing import Any, ClassVar, Protocol
 
 from unskew.errors import UserError
+
+
+class Named(Protocol):
+    """A class that recipes know by a name."""
+
+    name: ClassVar[str]
+
 
 VARIABLE = "UNSKEW_PLUGINS"
 """Paths of files, with the system's separator between."""
 
-GROUP = "unskew.remedies"
-"""Of entry points: each names a module, and loading that defines its remedies."""
+GROUP = "unskew.plugins"
+"""Of entry points: each names a module, and loading that defines what it offers."""
 
 _modules: dict[Path, str] = {}
 """Names of the modules that files have been loaded as."""
+
+_defined: list[str] = []
+"""Names of all remedies and networks that are not the package's own, in the order they came."""
 
 _digests: dict[str, str] = {}
 """Of the very bytes that were run, by the module's name: the file may be another by now."""
@@ -34,7 +46,7 @@ _digests: dict[str, str] = {}
 def add_plugins(files: Iterable[Path | str]) -> None:
     """Have this process, and all that it starts from now on, load these files.
 
-    They are run when remedies are next asked for.
+    They are run when a remedy, or a network that is not the package's own, is next asked for.
 
     Raises
     ------
@@ -56,17 +68,63 @@ def add_plugins(files: Iterable[Path | str]) -> None:
     os.environ[VARIABLE] = os.pathsep.join(map(str, paths))
 
 
+def use_plugins(files: Iterable[Path | str]) -> None:
+    """Make what Python files define known, here and in all processes that are started from now on.
+
+    Raises
+    ------
+    UserError: as `add_plugins` and `load_plugins`.
+    """
+    add_plugins(files)
+    load_plugins()
+
+
 def load_plugins() -> None:
     """Run what installed packages offer and the listed files, each once in a process.
 
     Raises
     ------
-    UserError: one cannot be run, or a file defines no remedy.
+    UserError: one cannot be run, defines nothing, or something whose name is taken.
     """
     _load_packages()
     for path in _listed():
         if path not in _modules:
             _modules[path] = _load(path, f"unskew_plugin_{len(_modules) + 1}_{path.stem}")
+
+
+def register(
+    kind: type[Named], known: dict[str, Any], what: str, taken: Collection[str] = ()
+) -> None:
+    """Enter a class into `known` by its name; a cell of a notebook may define it again.
+
+    Parameters
+    ----------
+    what: it is, in a word: "remedy".
+    taken: names of the package's own that are not in `known`.
+
+    Raises
+    ------
+    UserError: the name is another's, or no recipe could tell it from something else. Of two, the
+        package's own keeps it.
+    """
+    name = kind.name
+    if not re.fullmatch("[A-Za-z][A-Za-z0-9_]*", name) or name == "none":
+        raise UserError(
+            f"a {what} cannot be called {name!r}: choose a word of letters, digits and _ that is "
+            "not 'none'"
+        )
+    if name in taken:
+        raise UserError(f"there is a {what} {name!r} already, in unskew: give yours another name")
+    other = known.get(name)
+    if other is None or other.__module__ == kind.__module__:
+        known[name] = kind
+        if not _is_own(kind.__module__):
+            _defined.append(name)
+        return
+    if _is_own(kind.__module__):
+        known[name], other = kind, kind
+    where = getattr(sys.modules.get(other.__module__), "__file__", None) or other.__module__
+    raise UserError(f"there is a {what} {name!r} already, in {where}: give yours another name")
 
 
 def digest_of(module: str) -> str:
@@ -75,7 +133,7 @@ def digest_of(module: str) -> str:
     Empty for the package's own modules, whose versions are told otherwise, and where there is no
     file, as in a notebook.
     """
-    if module.split(".")[0] == __name__.split(".")[0]:
+    if _is_own(module):
         return ""
     if module not in _digests:
         path = getattr(sys.modules.get(module), "__file__", None)
@@ -84,6 +142,10 @@ def digest_of(module: str) -> str:
         except OSError:  # of a module out of an archive
             _digests[module] = ""
     return _digests[module]
+
+
+def _is_own(module: str) -> bool:
+    return module.split(".")[0] == __name__.split(".")[0]
 
 
 def _listed() -> list[Path]:
@@ -102,20 +164,18 @@ def _load_packages() -> None:
         except Exception as error:
             package = offer.dist.name if offer.dist else offer.value
             raise UserError(
-                f"the remedies of the installed package {package} cannot be loaded "
+                f"the plugin of the installed package {package} cannot be loaded "
                 f"({_said(error)}): update or uninstall it"
             ) from None
 
 
 def _load(path: Path, name: str) -> str:
     """Run a file as a module of this name, and return the name."""
-    from unskew.remedies.base import Remedy  # and with it PyTorch, which listing needs not
-
     try:
         code = path.read_bytes()
     except OSError as error:
         raise UserError(f"cannot read the plugin {path}: {error.strerror}") from None
-    before = dict(Remedy.known)
+    before = len(_defined)
     module = sys.modules[name] = ModuleType(name)  # where dataclasses look for it
     module.__file__ = str(path)
     # What it imports from beside itself is found, as by `python file.py`, but hides nothing.
@@ -129,9 +189,10 @@ def _load(path: Path, name: str) -> str:
         raise UserError(
             f"{_place(path, error)}: {_said(error)}; mend it, or do without this plugin"
         ) from None
-    if Remedy.known == before:
+    if len(_defined) == before:
         raise UserError(
-            f"{path} defines no remedy: derive a class from unskew.Remedy and give it a name"
+            f"{path} defines nothing: derive a class from unskew.Remedy or unskew.Network and give "
+            "it a name"
         )
     _digests[name] = _digest(code)
     return name

@@ -5,12 +5,19 @@ import subprocess
 import sys
 
 import pytest
+import torch
 
-from tests.plugged import CALM, forgotten  # noqa: F401
+from tests.plugged import CALM, THIN, forgotten  # noqa: F401
+from unskew import plugins
 from unskew.errors import UserError
-from unskew.remedies import plugins
+from unskew.models.cnn import CNN
+from unskew.models.registry import build
+from unskew.models.registry import names as networks
+from unskew.plugins import use_plugins
 from unskew.remedies.base import Remedy
-from unskew.remedies.registry import description, make_remedy, names, sources, use_plugins
+from unskew.remedies.registry import description, make_remedy, names, remedy_sources
+from unskew.training.recipe import Recipe
+from unskew.training.replicas.kin import kinship
 
 pytestmark = pytest.mark.usefixtures("forgotten")
 
@@ -30,6 +37,37 @@ def test_a_file_makes_its_remedy_known(write):
     assert "calm" in names()
     assert description("calm") == "Does nothing, calmly."
     assert make_remedy("calm", {"calm": {"depth": 2}}).depth == 2.0
+
+
+def test_a_file_makes_its_network_known(write):
+    use_plugins([write(THIN)])
+    assert networks()[-1] == "thin"
+    built = build("thin", 7, 32, {"width": 5})
+    assert built(torch.zeros(2, 3, 32, 32)).shape == (2, 7)
+    with pytest.raises(UserError, match="model 'thin' has no option 'depth': its options are w"):
+        build("thin", 7, 32, {"depth": 5})
+
+
+def test_a_network_trains_alone_unless_it_says_otherwise(write):
+    """A GPU shows many at once, and replays their steps, only what is known to allow it."""
+    use_plugins([write(THIN), write(THIN.replace("thin", "side") + "    side_by_side = True\n",
+                                    "side.py")])  # fmt: skip
+    assert kinship(Recipe(model="thin")) is None
+    assert kinship(Recipe(model="side")) is not None
+
+    class Wider(CNN):
+        name = "wider"
+
+    assert kinship(Recipe(model="cnn")) is not None
+    assert kinship(Recipe(model="wider")) is None
+
+
+@pytest.mark.parametrize("lost", ["classifier", "num_features"])
+def test_a_network_that_lacks_a_part_is_refused(write, lost):
+    text = THIN.replace(f"self.{lost} =", "self.other =")
+    use_plugins([write(text)])
+    with pytest.raises(UserError, match="set num_features and classifier in its __init__"):
+        build("thin", 7)
 
 
 def test_a_file_is_run_once(write, tmp_path):
@@ -59,22 +97,22 @@ def test_what_lies_beside_a_file_can_be_imported_and_hides_nothing(write):
 def test_a_digest_is_of_what_was_run(write):
     path = write(CALM)
     use_plugins([path])
-    before = sources("calm+focal")
+    before = remedy_sources("calm+focal")
     path.write_text(CALM + "# changed meanwhile\n")
-    assert sources("calm+focal") == before
+    assert remedy_sources("calm+focal") == before
     assert before.keys() == {"calm"}
     assert len(before["calm"]) == 12
-    assert sources("none") == sources("ldam+drw") == {}
+    assert remedy_sources("none") == remedy_sources("ldam+drw") == {}
 
 
 def test_another_file_has_another_digest(write, monkeypatch):
     path = write(CALM)
     use_plugins([path])
-    before = sources("calm")
+    before = remedy_sources("calm")
     monkeypatch.setattr(plugins, "_modules", {})
     path.write_text(CALM + "# another\n")
     use_plugins([path])
-    assert sources("calm") != before
+    assert remedy_sources("calm") != before
 
 
 def test_a_remedy_of_an_imported_module_has_the_digest_of_its_file():
@@ -83,20 +121,20 @@ def test_a_remedy_of_an_imported_module_has_the_digest_of_its_file():
         return None
 
     kind = type("Here", (Remedy,), {"name": "here", "__module__": __name__, "nothing": nothing})
-    assert sources("here") == {"here": plugins.digest_of(__name__)}
+    assert remedy_sources("here") == {"here": plugins.digest_of(__name__)}
     assert len(plugins.digest_of(__name__)) == 12
     assert kind.name == "here"
 
 
 def test_a_notebook_has_no_file_to_tell():
     type("Cell", (Remedy,), {"name": "cell", "__module__": "no_module_of_this_name"})
-    assert sources("cell") == {}
+    assert remedy_sources("cell") == {}
 
 
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("x = 1\n", "mine.py defines no remedy: derive a class from unskew.Remedy"),
+        ("x = 1\n", "mine.py defines nothing: derive a class from unskew.Remedy"),
         ("\nimport nothing_of_this_name\n",
          "mine.py, line 2: ModuleNotFoundError: No module named 'nothing_of_this_name'; mend it"),
         ("def f(:\n", "mine.py, line 1: SyntaxError: invalid syntax"),
@@ -105,6 +143,7 @@ def test_a_notebook_has_no_file_to_tell():
         ("import sys\nsys.exit(3)\n", "mine.py, line 2: SystemExit: 3"),
         ("\0", "mine.py: SyntaxError: source code string cannot contain null bytes"),
         (CALM.replace('"calm"', '"ldam"'), "mine.py: there is a remedy 'ldam' already, in "),
+        (THIN.replace('"thin"', '"cnn"'), "mine.py: there is a model 'cnn' already, in unskew"),
         (CALM.replace('"calm"', '"none"'), "mine.py: a remedy cannot be called 'none': choose"),
         (CALM.replace('"calm"', '"a+b"'), "mine.py: a remedy cannot be called 'a+b': choose"),
         (CALM.replace('"calm"', '"../up"'), "mine.py: a remedy cannot be called '../up'"),
@@ -161,7 +200,7 @@ def offered(tmp_path, module):
     info = tmp_path / "offering-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: offering\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[unskew.remedies]\ncalm = offering\n")
+    (info / "entry_points.txt").write_text("[unskew.plugins]\ncalm = offering\n")
 
 
 @pytest.fixture
@@ -176,7 +215,7 @@ def packages(tmp_path, monkeypatch):
 def test_an_installed_package_offers_remedies(packages):
     offered(packages, CALM)
     assert "calm" in names()
-    assert len(sources("calm")["calm"]) == 12
+    assert len(remedy_sources("calm")["calm"]) == 12
 
 
 def test_an_installed_package_that_is_broken_is_named(packages):
