@@ -8,6 +8,7 @@ import pytest
 import typer
 
 from unskew.cli.main import app
+from unskew.models.base import Network
 from unskew.remedies.base import Remedy
 from unskew.remedies.registry import names
 from unskew.study.parts import Arm, Part
@@ -34,6 +35,7 @@ def test_it_runs(code, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     names()  # registers the package's own; one that is shown is not to stay for other tests
     monkeypatch.setattr(Remedy, "known", dict(Remedy.known))
+    monkeypatch.setattr(Network, "known", dict(Network.known))
     # Of what is shown, a remedy of one's own trains a whole run; one epoch shows as much.
     code = code.replace("Recipe(", "Recipe(max_steps=3, ")
     exec(compile(code, "document", "exec"), {"__name__": "document"})
