@@ -12,7 +12,7 @@ from unskew.remedies.base import Batch, Draw, Facts, HeldOut, Remedy
 from unskew.remedies.criterion import Criterion
 from unskew.training.optimisation import make_optimizer
 from unskew.training.recipe import Recipe
-from unskew.training.stages import enter_stage, hold_frozen
+from unskew.training.stages import enter_stage, hold_frozen, trainable
 
 FEATURES = 6
 SHOWN = 48
@@ -77,12 +77,13 @@ def rehearse(
         network = Tiny(facts.num_classes)
         remedy.prepare(network, facts)
         auxiliary = remedy.auxiliary(facts)
+    trains = trainable(network)
     seen: list[torch.Tensor] = []
     epoch = 0
     for number, stage in enumerate(remedy.stages(facts.epochs)):
         acting = stage.remedy or remedy
         enter_stage(network, stage, facts.seed, number)
-        hold_frozen(network, stage)
+        hold_frozen(network, stage, trains)
         recipe = Recipe(learning_rate=0.1 * stage.learning_rate)
         own_decay = decay if stage.weight_decay is None else stage.weight_decay
         optimizer = make_optimizer(recipe, network, auxiliary, acting, own_decay)

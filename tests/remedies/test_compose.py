@@ -153,6 +153,33 @@ def test_class_weights_last_into_a_stage_as_a_loss_does():
     assert second.remedy.class_weights(FACTS, 9)[2] == 3
 
 
+def test_class_weights_that_a_later_stage_has_itself_are_refused():
+    """They would be lost there; the package's own are refused for the prior that both correct."""
+    balancing = make_remedy("weight_balancing")
+    for parts in ([Costs(), balancing], [balancing, Costs()]):
+        with pytest.raises(
+            UserError, match=r"'weight_balancing', in its later stages, and .* both"
+        ):
+            compose(parts)
+
+
+def test_costs_without_rarity_go_with_what_corrects_the_prior():
+    options = {"cost_sensitive": {"gamma": 0, "costs": [1, 5, 1, 1]}}
+    assert make_remedy("cost_sensitive+posthoc_logit_adjustment", options).corrects_prior
+    second = make_remedy("cost_sensitive+crt", options).stages(10)[1].remedy
+    assert second.class_weights(FACTS, 9)[1] > 1
+    with pytest.raises(UserError, match="both correct for the class prior"):
+        make_remedy("cost_sensitive+crt")
+
+
+@pytest.mark.parametrize("turn", [1, -1])
+def test_lengths_that_are_set_are_not_to_be_shortened(turn):
+    spec = "+".join(["l2_normalised", "weight_decay_by_layer"][::turn])
+    with pytest.raises(UserError, match=r"'weight_decay_by_layer' shortens .* a ratio above 0"):
+        make_remedy(spec)
+    assert make_remedy(spec, {"weight_decay_by_layer": {"ratio": 0.5}}).divides_decay
+
+
 @pytest.mark.parametrize("other", ["max_norm", "l2_normalised"])
 def test_lengths_that_a_factor_changes_are_not_to_be_set(other):
     with pytest.raises(UserError, match=f"{other!r} acts by the lengths .*'lws' multiplies"):

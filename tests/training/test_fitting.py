@@ -16,13 +16,12 @@ def test_a_weight_decay_that_is_divided_is_asked_for():
     assert check_recipe(DIVIDED.with_(weight_decay=1e-3)).divides_decay
 
 
-def test_a_stages_own_weight_decay_is_enough():
-    """It divides that of the second stage."""
+def test_a_stage_of_the_classifier_alone_has_no_layers_to_divide_a_weight_decay_among():
+    """The second stage's own decay would be the same whatever the ratio."""
     both = DIVIDED.with_(remedy="weight_decay_by_layer+weight_balancing")
-    assert check_recipe(both).divides_decay
-    without = {"weight_balancing": {"classifier_decay": 0}}
     with pytest.raises(UserError, match="weight_decay is 0"):
-        check_recipe(both.with_(remedy_options=without))
+        check_recipe(both)
+    assert check_recipe(both.with_(weight_decay=1e-3)).divides_decay
 
 
 def test_an_end_of_the_stems_training_needs_a_stem(splits):

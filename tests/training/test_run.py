@@ -187,7 +187,7 @@ def test_steps_that_end_with_a_stage_leave_a_state_that_can_be_gone_on_from(spli
 
 
 @pytest.mark.parametrize(
-    ("steps", "said"), [(35, "max_steps = 35 ended it before stage"), (38, "")]
+    ("steps", "said"), [(35, "max_steps = 35 ended it before 'classifier' of crt began"), (38, "")]
 )
 def test_a_remedy_that_did_not_come_to_its_second_stage_is_told(splits, tmp_path, steps, said):
     recipe = Recipe(epochs=10, batch_size=60, remedy="crt", max_steps=steps)
@@ -196,6 +196,37 @@ def test_a_remedy_that_did_not_come_to_its_second_stage_is_told(splits, tmp_path
     assert bool(outcome.message) == bool(said)
     assert outcome.unbegun == (("classifier",) if said else ())
     assert load_outcome(tmp_path / "run") == outcome
+
+
+@pytest.mark.parametrize(
+    ("remedy", "late"),
+    [("drw", ("drw",)), ("ldam+drw", ("drw",)), ("deferred_resampling", ("deferred_resampling",)),
+     ("influence_balanced", ("influence_balanced",)), ("crt+focal", ("classifier",)),
+     ("balanced_softmax", ())],
+)  # fmt: skip
+def test_a_part_that_had_not_set_in_is_told(splits, tmp_path, remedy, late):
+    recipe = Recipe(epochs=5, batch_size=60, remedy=remedy, max_steps=7)  # the second of 4 steps
+    outcome = execute(recipe, splits, tmp_path / "run")
+    assert outcome.unbegun == late
+    assert ("max_steps = 7 ended it before" in outcome.message) == bool(late)
+
+
+def test_what_has_set_in_in_the_last_step_has(splits, tmp_path):
+    recipe = Recipe(epochs=5, batch_size=60, remedy="drw", max_steps=17)
+    assert execute(recipe, splits, tmp_path / "run").unbegun == ()
+
+
+@pytest.mark.parametrize(
+    ("remedy", "told"),
+    [("seql", "remedy 'seql' has spared no class: none has a share of the images below threshold "
+      "= 0.3 times an even one, the rarest has 1"),
+     ("imbalanced_sam", "remedy 'imbalanced_sam' has taken plain steps: no class is smaller")],
+)  # fmt: skip
+def test_a_remedy_that_finds_nothing_to_do_says_so(splits, tmp_path, remedy, told):
+    recipe = Recipe(epochs=1, batch_size=60, remedy=remedy)
+    assert execute(recipe, splits, tmp_path / "even").message.startswith(told)
+    skewed = recipe.with_(skew={"profile": "step", "classes": [0], "keep": 0.1}, batch_size=40)
+    assert execute(skewed, splits, tmp_path / "skewed").message == ""
 
 
 @either

@@ -7,6 +7,7 @@ import torch
 
 from unskew.data.skew import StepSkew
 from unskew.errors import UserError
+from unskew.models.cnn import CNN
 from unskew.remedies.base import Draw, Remedy, Stage
 from unskew.remedies.registry import names
 from unskew.training.checkpoint import load_state, save_state
@@ -313,6 +314,25 @@ def test_a_run_in_stages_resumes_exactly(splits, monkeypatch, tmp_path, stop):
     test_stopped_after_any_step_and_resumed_is_never_having_stopped(
         splits, tmp_path, stop, trained(recipe, splits)
     )
+
+
+class HalfFrozen(CNN):
+    """What it keeps out of training, no stage takes in."""
+
+    name = "half_frozen"
+
+    def __init__(self, num_classes, image_size=32):
+        super().__init__(num_classes, image_size, hidden=8)
+        self.convolutions.requires_grad_(False)
+
+
+def test_what_a_network_has_frozen_itself_stays_so(splits):
+    trainer = Trainer(SMALL.with_(model="half_frozen", epochs=2, remedy="crt"), splits)
+    before = {k: v.clone() for k, v in trainer.state.network.named_parameters()}
+    trainer.fit()
+    after = dict(trainer.state.network.named_parameters())
+    moved = {name.split(".")[0] for name in before if not torch.equal(before[name], after[name])}
+    assert moved == {"hidden", "classifier"}
 
 
 def test_a_single_image_left_over_is_not_a_batch(splits):

@@ -233,6 +233,8 @@ class Remedy:
         step. And that whatever it does in the step does the same to its
         tensors in each step of an epoch, so that the step may be recorded (see `replayable`). Of a
         remedy without such hooks it says nothing.
+    only_shortens: all it does is to shorten the classifier's weights; it would do nothing beside
+        `sets_lengths`.
     splits_loss: its `update` asks `backward` for the loss of some classes alone, which the
         `objective` hook is not told; refused beside one.
     """
@@ -250,6 +252,7 @@ class Remedy:
     divides_decay: ClassVar[bool] = False
     even: ClassVar[bool] = False
     side_by_side: ClassVar[bool] = False
+    only_shortens: ClassVar[bool] = False
     splits_loss: ClassVar[bool] = False
 
     known: ClassVar[dict[str, type[Remedy]]] = {}
@@ -271,6 +274,14 @@ class Remedy:
     def stages(self, epochs: int) -> tuple[Stage, ...]:
         """How the run's epochs are divided."""
         return (Stage("training", epochs),)
+
+    def begins(self, epochs: int) -> int:
+        """The epoch, from 0, in which the remedy sets in; until then training is as it was."""
+        return 0
+
+    def idle(self, facts: Facts) -> str:
+        """Why it does nothing on these images and how it would, for people; empty where it acts."""
+        return ""
 
     def prepare(self, network: nn.Module, facts: Facts) -> None:
         """Change the network before training, and again before its saved weights are loaded."""

@@ -82,6 +82,13 @@ def _check_pair(first: Remedy, second: Remedy) -> None:
                     f"remedy {splitter.name!r} treats the loss class by class, and the objective "
                     f"of {other.name!r} is of all classes at once: choose one"
                 )
+    for divider, other in ((first, second), (second, first)):
+        lasting = other.overrides() & LASTING & WHY_ONE.keys()
+        for hook in sorted(lasting & _later_hooks(divider)):
+            raise UserError(
+                f"remedies {divider.name!r}, in its later stages, and {other.name!r} both "
+                f"{WHY_ONE[hook]}: choose one"
+            )
     _check_lengths(first, second)
     if first.mixes and second.mixes:
         raise UserError(f"remedies {first.name!r} and {second.name!r} both mix images: choose one")
@@ -100,9 +107,20 @@ def _check_pair(first: Remedy, second: Remedy) -> None:
             )
 
 
+def _later_hooks(remedy: Remedy) -> frozenset[str]:
+    """What a remedy's stages fill themselves, however long the run is."""
+    own = (stage.remedy.overrides() for stage in remedy.stages(100) if stage.remedy is not None)
+    return frozenset().union(*own)
+
+
 def _check_lengths(first: Remedy, second: Remedy) -> None:
     """Raise a UserError if what one does to the lengths of the weights is lost on the other."""
     for owner, other in ((first, second), (second, first)):
+        if owner.sets_lengths and other.only_shortens:
+            raise UserError(
+                f"remedy {other.name!r} shortens the classifier's weights and nothing else, and "
+                f"{owner.name!r} makes them all the same length: choose one, or a ratio above 0"
+            )
         if not other.acts_on_lengths:
             continue
         if owner.cosines:

@@ -32,7 +32,7 @@ def weights_of_mean_one(weights: NDArray[np.float64], facts: Facts) -> Tensor:
 
     Raises
     ------
-    UserError: all would weigh nothing, or one more or less than float32 holds.
+    UserError: one would weigh nothing, or more or less than float32 holds.
     """
     present = facts.counts > 0
     scaled = np.where(present, weights, 0.0)
@@ -40,9 +40,8 @@ def weights_of_mean_one(weights: NDArray[np.float64], facts: Facts) -> Tensor:
     weighed = np.zeros(len(scaled), np.float32)
     if 0 < total < math.inf:
         weighed = (scaled / total * present.sum()).astype(np.float32)
-    # An image of a class that weighs nothing makes a batch of its class a division of 0 by 0; a
-    # weight that is given as 0 is asked for.
-    if not weighed.any() or ((weighed == 0) & (scaled > 0)).any():
+    # An image of a class that weighs nothing makes a batch of its class a division of 0 by 0.
+    if not weighed[present].all():
         raise UserError(
             "the remedy's options weigh classes by more or less than a number can hold: choose "
             "smaller ones"
@@ -58,10 +57,10 @@ def check_weights(name: str, weigh: Callable[[], object]) -> None:
         raise UserError(f"remedy {name!r}: {error}") from None
 
 
-def begun(start: float, facts: Facts, epoch: int) -> bool:
-    """Whether `epoch` (from 0) lies beyond the share `start`, at least 0 and below 1, of the run.
+def first_epoch(start: float, epochs: int) -> int:
+    """The epoch, from 0, that a share `start`, at least 0 and below 1, of a run comes before.
 
-    Rounded down, so that every share acts in the last epoch at least: with 0.8, epochs 160 to
-    199 of 200, and the last of 5.
+    Rounded down, so that what begins there acts in the last epoch at least: with 0.8, epochs 160
+    to 199 of 200, and the last of 5.
     """
-    return epoch >= math.floor(start * facts.epochs + 1e-9)
+    return math.floor(start * epochs + 1e-9)

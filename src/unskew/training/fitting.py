@@ -34,7 +34,9 @@ def check_recipe(recipe: Recipe) -> Remedy:
             f"label_smoothing does not act with remedy {recipe.remedy!r}, which replaces the "
             "loss: set it to 0"
         )
-    decays = (stage.weight_decay for stage in remedy.stages(recipe.epochs))
+    # Where the classifier alone trains there are no layers for it to be divided among.
+    whole = [stage for stage in remedy.stages(recipe.epochs) if not stage.classifier_only]
+    decays = (stage.weight_decay for stage in whole)
     if remedy.divides_decay and not any(recipe.weight_decay if d is None else d for d in decays):
         raise UserError(
             f"remedy {recipe.remedy!r} says where weight decay acts, and weight_decay is 0: give "

@@ -26,8 +26,8 @@ class RunOutcome:
     ----------
     run_id: name of the folder, from the recipe.
     outcome: "finished", or "diverged", which leaves no weights and no evaluation.
-    message: why it diverged, or which stages `max_steps` has kept from beginning and what an
-        adjustment of the logits did; often empty.
+    message: why it diverged; or what `max_steps` has kept from beginning, why the remedy did
+        nothing, what an adjustment of the logits did; often empty.
     train_seconds: wall time of all training steps, evaluation not included; of a run that was
         trained with others its share.
     images_per_second: training images over that time.
@@ -38,7 +38,8 @@ class RunOutcome:
         with how many others it was trained. On a GPU also how the last steps were computed.
     trained_by: run id of the twin whose training this run has taken over; empty if it trained.
     steps: of the optimiser in all; 0 in a file of a version that did not say.
-    unbegun: stages of the remedy that `max_steps` has kept from beginning.
+    unbegun: stages of the remedy, and parts of it that set in late, which `max_steps` has kept from
+        beginning.
     """
 
     run_id: str

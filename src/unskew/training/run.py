@@ -20,6 +20,7 @@ from unskew.errors import UserError
 from unskew.evaluation.evaluation import evaluate_logits
 from unskew.models.registry import model_source
 from unskew.remedies.base import HeldOut
+from unskew.remedies.compose import parts_of
 from unskew.remedies.registry import remedy_sources
 from unskew.training.checkpoint import load_state, save_state
 from unskew.training.device import fitting_on
@@ -257,16 +258,17 @@ def _judge(trainer: Trainer, splits: Splits, folder: Path) -> str:
     save_tensors(network.state_dict(), folder / "model.safetensors")
     save_tensors(tensors, folder / "logits.safetensors")
     write_whole(folder / "evaluation.json", evaluation.to_json())
-    notes = [_cut_short(trainer), "" if adjustment is None else adjustment.note]
+    idle = [part.idle(facts) for part in parts_of(remedy)]
+    notes = [_cut_short(trainer), *idle, "" if adjustment is None else adjustment.note]
     return "; ".join(filter(None, notes))
 
 
 def _cut_short(trainer: Trainer) -> str:
-    """Which stages of a remedy the run has not come to, since `max_steps` ended it."""
+    """What of a remedy the run has not come to, since `max_steps` ended it."""
     left, recipe = _unbegun(trainer), trainer.recipe
     if not left:
         return ""
-    return f"max_steps = {recipe.max_steps} ended it before stage {left[0]!r} of {recipe.remedy}"
+    return f"max_steps = {recipe.max_steps} ended it before {left[0]!r} of {recipe.remedy} began"
 
 
 def _unbegun(trainer: Trainer) -> list[str]:

@@ -8,6 +8,7 @@ from torch import nn
 
 from unskew.models.whitening import whitening_of
 from unskew.remedies.base import Stage
+from unskew.remedies.compose import parts_of
 from unskew.remedies.registry import make_remedy
 from unskew.training.history import History
 from unskew.training.recipe import Recipe
@@ -15,10 +16,17 @@ from unskew.training.seeding import seeded
 
 
 def unbegun(recipe: Recipe, history: History) -> list[str]:
-    """Names of the remedy's stages that a run has not come to, as where `max_steps` ended it."""
-    stages = make_remedy(recipe.remedy, recipe.remedy_options).stages(recipe.epochs)
+    """Names of the remedy's stages, and of its parts that set in late, that a run has not come to,
+    as where `max_steps` ended it.
+    """
+    remedy = make_remedy(recipe.remedy, recipe.remedy_options)
     begun = {epoch.stage for epoch in history.epochs}
-    return [stage.name for stage in stages if stage.name not in begun]
+    stages = [stage.name for stage in remedy.stages(recipe.epochs) if stage.name not in begun]
+    late = [
+        part.name for part in parts_of(remedy)
+        if part.begins(recipe.epochs) >= max(len(history.epochs), 1)
+    ]  # fmt: skip
+    return stages + late
 
 
 def enter_stage(network: nn.Module, stage: Stage, seed: int, index: int) -> None:
@@ -40,20 +48,29 @@ def enter_stage(network: nn.Module, stage: Stage, seed: int, index: int) -> None
     classifier.load_state_dict(drawn.state_dict())
 
 
-def hold_frozen(network: nn.Module, stage: Stage) -> None:
+def trainable(network: nn.Module) -> frozenset[str]:
+    """Names of the parameters that a network as it was built means to train."""
+    return frozenset(name for name, p in network.named_parameters() if p.requires_grad)
+
+
+def hold_frozen(network: nn.Module, stage: Stage, trains: frozenset[str]) -> None:
     """Put the network into training mode, but for what the stage freezes.
 
     Where only the classifier trains, the rest computes features as at prediction: BatchNorm
     neither updates its statistics nor uses the batch's.
+
+    Parameters
+    ----------
+    trains: `trainable` of the network when it was new; what that had frozen stays so.
     """
     network.train(not stage.classifier_only)
     classifier = network.classifier
     assert isinstance(classifier, nn.Module)
     classifier.train()
-    for parameter in network.parameters():
-        parameter.requires_grad_(not stage.classifier_only)
-    for parameter in classifier.parameters():
-        parameter.requires_grad_(True)
+    head = {id(parameter) for parameter in classifier.parameters()}
+    for name, parameter in network.named_parameters():
+        on = not stage.classifier_only or id(parameter) in head
+        parameter.requires_grad_(on and name in trains)
 
 
 def rest_stem(network: nn.Module, epochs: int | None, epoch: int) -> None:

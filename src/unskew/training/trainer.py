@@ -31,7 +31,7 @@ from unskew.training.replayed import RECORDED_ON, Replayed, Step
 from unskew.training.seeding import gpus, seed_generators, seeded
 from unskew.training.short import gather, gathering, is_short
 from unskew.training.shown import select
-from unskew.training.stages import enter_stage, hold_frozen, rest_stem
+from unskew.training.stages import enter_stage, hold_frozen, rest_stem, trainable
 from unskew.training.state import Position, TrainingState
 from unskew.training.whitening import fit_whitening
 
@@ -87,6 +87,7 @@ class Trainer:
             self.remedy.check(self.facts)
             self.remedy.prepare(network, self.facts)
             auxiliary = self.remedy.auxiliary(self.facts)
+        self._trains = trainable(network)
         network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         if auxiliary is not None:
             auxiliary.to(device)
@@ -261,7 +262,7 @@ class Trainer:
         number = len(state.history.epochs)
         epoch = Epoch(self.recipe, self._remedy, self.facts, self.train_batches, number)
         listen(EpochBegan(number + 1, sum(s.epochs for s in self.stages), epoch.steps))
-        hold_frozen(state.network, stage)
+        hold_frozen(state.network, stage, self._trains)
         rest_stem(state.network, self.recipe.stem_epochs, state.position.epoch)
         return epoch
 
@@ -376,7 +377,7 @@ class Trainer:
         stage = self._stage
         if fresh:
             enter_stage(self.state.network, stage, self.recipe.seed, self.state.position.stage)
-        hold_frozen(self.state.network, stage)
+        hold_frozen(self.state.network, stage, self._trains)
         self.state.optimizer = make_optimizer(
             self.recipe,
             self.state.network,

@@ -169,10 +169,12 @@ def test_focal_takes_its_p_from_the_unweighted_softmax():
     torch.testing.assert_close(found, (weight * focal).sum() / weight.sum())
 
 
-def test_a_huge_gamma_leaves_the_smallest_classes_and_no_nan():
-    assert weights("cost_sensitive", [5000, 5000], gamma=100.0).tolist() == [1, 1]
-    found = weights("cost_sensitive", [5000, 50, 0], gamma=400.0)
-    np.testing.assert_allclose(found[:2], [0, 2], atol=1e-6)
+@pytest.mark.parametrize("gamma", [30.0, 150.0, 170.0, 1000.0])
+def test_a_huge_gamma_that_leaves_a_class_nothing_is_refused(gamma):
+    """Whether it is float32 that rounds to nothing or float64 before it."""
+    assert weights("cost_sensitive", [5000, 5000], gamma=gamma).tolist() == [1, 1]
+    with pytest.raises(UserError, match="choose smaller ones"):
+        weights("cost_sensitive", [5000, 50, 0], gamma=gamma)
 
 
 @pytest.mark.parametrize("by", [0.0, np.inf, np.nan])

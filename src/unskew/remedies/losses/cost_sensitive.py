@@ -35,6 +35,11 @@ class CostSensitive(Remedy):
     gamma: float = option(1.0, at_least=0)
     costs: tuple[float, ...] = option((), above=0)
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        # On the instance, over the class attribute: costs alone know of no prior.
+        object.__setattr__(self, "corrects_prior", self.gamma > 0)
+
     def check(self, facts: Facts) -> None:
         if self.costs and len(self.costs) != facts.num_classes:
             raise UserError(

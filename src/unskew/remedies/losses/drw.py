@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from unskew.remedies.base import Facts, Remedy
-from unskew.remedies.counts import at_least_one, begun, weights_of_mean_one
+from unskew.remedies.counts import at_least_one, first_epoch, weights_of_mean_one
 from unskew.remedies.losses.effective_number import inverse_effective_number
 from unskew.remedies.options import option
 
@@ -34,7 +34,10 @@ class DeferredReweighting(Remedy):
     beta: float = option(0.9999, at_least=0, below=1)
     start: float = option(0.8, at_least=0, below=1)
 
+    def begins(self, epochs: int) -> int:
+        return first_epoch(self.start, epochs)
+
     def class_weights(self, facts: Facts, epoch: int) -> Tensor | None:
-        if not begun(self.start, facts, epoch):
+        if epoch < self.begins(facts.epochs):
             return None
         return weights_of_mean_one(inverse_effective_number(at_least_one(facts), self.beta), facts)

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from unskew.remedies.base import Batch, ExampleLoss, Facts, Remedy
-from unskew.remedies.counts import at_least_one, begun, weights_of_mean_one
+from unskew.remedies.counts import at_least_one, first_epoch, weights_of_mean_one
 from unskew.remedies.options import option
 
 RATE = 0.01
@@ -43,13 +43,15 @@ class InfluenceBalanced(Remedy):
     alpha: float = option(10.0, above=0)
     start: float = option(0.5, at_least=0, below=1)
 
+    def begins(self, epochs: int) -> int:
+        return first_epoch(self.start, epochs)
+
     def loss(self, facts: Facts, epoch: int) -> ExampleLoss | None:
         """Cross-entropy until the objective sets in; said here so that no other loss joins in."""
         return None
 
     def carried_over(self, facts: Facts, epoch: int) -> float:
-        switches = begun(self.start, facts, epoch) and not begun(self.start, facts, epoch - 1)
-        return RATE if switches and epoch > 0 else 1.0
+        return RATE if 0 < epoch == self.begins(facts.epochs) else 1.0
 
     def objective(
         self,
@@ -60,7 +62,7 @@ class InfluenceBalanced(Remedy):
         facts: Facts,
         epoch: int,
     ) -> tuple[Tensor, Tensor] | None:
-        if not begun(self.start, facts, epoch):
+        if epoch < self.begins(facts.epochs):
             return None
         inner = cast(Any, network)
         features = inner.features(batch.images)

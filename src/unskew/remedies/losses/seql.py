@@ -43,6 +43,15 @@ class SoftmaxEqualisation(Remedy):
         rare = facts.prior < self.threshold / facts.num_classes
         return torch.from_numpy(rare & (facts.counts > 0))
 
+    def idle(self, facts: Facts) -> str:
+        if self.rare(facts).any():
+            return ""
+        least = facts.prior[facts.counts > 0].min() * facts.num_classes
+        return (
+            f"remedy {self.name!r} has spared no class: none has a share of the images below "
+            f"threshold = {self.threshold:g} times an even one, the rarest has {least:.3g}"
+        )
+
     def loss(self, facts: Facts, epoch: int) -> ExampleLoss:
         """Cross-entropy, said here so that no other loss joins in: it would meet -inf."""
         return lambda logits, labels: F.cross_entropy(logits, labels, reduction="none")

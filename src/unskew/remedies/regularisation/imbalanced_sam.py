@@ -47,6 +47,11 @@ class ImbalancedSAM(Remedy):
                 "0 for all classes below the mean"
             )
 
+    def idle(self, facts: Facts) -> str:
+        if self._tail(facts).any():
+            return ""
+        return f"remedy {self.name!r} has taken plain steps: no class is smaller than their mean"
+
     def _tail(self, facts: Facts) -> Tensor:
         limit = self.eta or facts.counts[facts.counts > 0].mean()
         return torch.from_numpy((facts.counts < limit) & (facts.counts > 0))

@@ -30,6 +30,10 @@ class WeightDecayByLayer(Remedy):
 
     ratio: float = option(0.0, at_least=0, at_most=100)
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "only_shortens", self.ratio == 0)
+
     def parameter_groups(self, network: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
         layers = weights_by_layer(network)
         groups = [

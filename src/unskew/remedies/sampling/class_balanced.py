@@ -15,7 +15,7 @@ class ClassBalancedSampling(Remedy):
     """Each image's class is drawn with equal probability, then an image of that class.
 
     p_j = 1/K, q = 0 of Kang et al. 2020, equation 1, over the classes that have images. An epoch
-    stays as long as the training set; their public sampler's is K times the largest class.
+    stays as long as the training set, as theirs.
     """
 
     name = "class_balanced_sampling"

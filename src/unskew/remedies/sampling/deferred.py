@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from unskew.remedies.base import Draw, Facts, Remedy
-from unskew.remedies.counts import begun
+from unskew.remedies.counts import first_epoch
 from unskew.remedies.options import option
 from unskew.remedies.sampling.class_draws import class_probability, draw_by_class
 
@@ -32,7 +32,10 @@ class DeferredResampling(Remedy):
 
     start: float = option(0.8, at_least=0, below=1)
 
+    def begins(self, epochs: int) -> int:
+        return first_epoch(self.start, epochs)
+
     def draw(self, facts: Facts, epoch: int, rng: np.random.Generator) -> Draw | None:
-        if not begun(self.start, facts, epoch):
+        if epoch < self.begins(facts.epochs):
             return None
         return Draw(draw_by_class(facts, class_probability(facts.counts, 0), rng))

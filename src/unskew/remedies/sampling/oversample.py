@@ -50,7 +50,7 @@ class Oversample(Remedy):
 @dataclass(frozen=True)
 class OversampleAugmented(DrawnTransform):
     """Minority images repeated until all classes are equally large, the copies flipped, cropped,
-    rotated and noised; every image's first showing in an epoch is left alone.
+    rotated and noised; one showing of every image in an epoch is left alone.
 
     Attributes
     ----------
