@@ -67,6 +67,34 @@ def test_what_was_cut_short_is_built_again(fresh):
     assert built.stat().st_size
 
 
+def test_two_processes_build_a_file_once(fresh, monkeypatch):
+    """Workers of a first study begin together, and a compiler keeps a core for seconds."""
+    real = shutil.which("gcc")
+    if real is None:
+        pytest.skip("no compiler")
+    body = f"""case "$*" in *norm_relu_pool.c*) echo built >> {fresh}/log; sleep 1;; esac
+exec {real} "$@\""""
+    monkeypatch.setenv("CC", compiler(fresh / "cc", body))
+    code = "from unskew.kernels.library import load; print(load('float32/norm_relu_pool').reason)"
+    both = [
+        subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    assert [process.communicate()[0] for process in both] == ["\n", "\n"]
+    assert (fresh / "log").read_text() == "built\n"
+
+
+def test_where_nothing_can_be_locked_each_builds_for_itself(fresh, monkeypatch):
+    if not (shutil.which("cc") or shutil.which("gcc")):
+        pytest.skip("no compiler")
+
+    def refuse(lock, timeout):
+        raise NotImplementedError
+
+    monkeypatch.setattr(library.FileLock, "acquire", refuse)
+    assert library.load("float32/norm_relu_pool").functions is not None
+
+
 ALL = [path.relative_to(library.SOURCES) for path in library.SOURCES.rglob("*.c")]
 
 
@@ -116,7 +144,7 @@ def test_one_failure_of_a_compiler_leaves_no_lesser_build(fresh, monkeypatch):
     assert "it failed" in library.load("float32/norm_relu_pool").reason
     forget()
     assert library.load("float32/norm_relu_pool").functions is not None
-    (built,) = (fresh / "kernels").iterdir()
+    (built,) = (fresh / "kernels").glob("*.so")
     best = library._place("float32/norm_relu_pool", str(fresh / "cc"), library.MACHINE[0])
     assert built == best
 
@@ -165,11 +193,11 @@ def test_it_can_be_switched_off(fresh, monkeypatch):
 def test_what_was_built_is_used_again(fresh, monkeypatch):
     if library.load("float32/norm_relu_pool").functions is None:
         pytest.skip("no compiler")
-    (built,) = (fresh / "kernels").iterdir()
+    (built,) = (fresh / "kernels").glob("*.so")
     before = built.stat().st_mtime_ns
     library.load.cache_clear()
     assert library.load("float32/norm_relu_pool").functions is not None
-    assert [path.stat().st_mtime_ns for path in (fresh / "kernels").iterdir()] == [before]
+    assert [path.stat().st_mtime_ns for path in (fresh / "kernels").glob("*.so")] == [before]
 
 
 def test_several_files_are_built_at_the_same_time(fresh, monkeypatch):

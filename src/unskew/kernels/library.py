@@ -10,12 +10,14 @@ import platform
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
+from filelock import FileLock, Timeout
 
 SOURCES = Path(__file__).parent
 # No -ffast-math: a NaN must stay one, or a diverged run would go unnoticed. But nobody asks whether
@@ -140,11 +142,29 @@ def _refusal(compiler: str, options: tuple[str, ...]) -> subprocess.CalledProces
 
 def _build(source: Path, compiler: str, options: tuple[str, ...], built: Path) -> None:
     built.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    # Several processes may build at once: each into a file of its own, renamed when whole.
-    with tempfile.TemporaryDirectory(dir=built.parent) as scratch:
-        made = Path(scratch) / built.name
-        _compile(source, compiler, options, made)
-        made.replace(built)
+    with _one_at_a_time(built):
+        if built.exists():
+            return  # by another worker of the study, meanwhile
+        # Each into a file of its own, renamed when whole: a lock may not be had.
+        with tempfile.TemporaryDirectory(dir=built.parent) as scratch:
+            made = Path(scratch) / built.name
+            _compile(source, compiler, options, made)
+            made.replace(built)
+
+
+@contextmanager
+def _one_at_a_time(built: Path) -> Iterator[None]:
+    """Let a process that builds the same file end first, if that takes no longer than it may."""
+    lock = FileLock(built.with_suffix(".lock"))
+    try:
+        lock.acquire(timeout=SECONDS)
+    except (Timeout, NotImplementedError):  # the latter of file systems that lock nothing
+        yield
+        return
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _compile(source: Path, compiler: str, options: tuple[str, ...], made: Path) -> None:
