@@ -29,6 +29,19 @@ def test_accents_apart_and_together_are_one_class(tmp_path, name):
     assert splits.test.counts().tolist() == [4, 4]
 
 
+@pytest.mark.parametrize("name", WRITERS)
+def test_files_whose_names_only_read_alike_are_two(tmp_path, name):
+    """One folder of each spelling, the same file names in both: one class, and all its images."""
+    together, apart = (unicodedata.normalize(form, "café") for form in ("NFC", "NFD"))
+    files = class_files(classes=("cat", "dog"))
+    files |= {path.replace("cat", apart): data for path, data in files.items() if "cat" in path}
+    files = {path.replace("cat", together): data for path, data in files.items()}
+    splits = open_data(str(WRITERS[name](tmp_path / name, files)), strict=True)
+    assert splits.train.class_names == (together, "dog")
+    assert splits.train.counts().tolist() == [8, 4]
+    assert not any("again" in note for note in splits.notes)
+
+
 @pytest.mark.parametrize("name", ["photos", "photos.tar"])
 def test_bytes_that_are_no_text_do_not_make_one_class_of_two(tmp_path, name):
     files = class_files(classes=("caf\udce9", "caf\udcea"))
@@ -42,3 +55,9 @@ def test_what_is_hidden_or_outside_is_no_member():
     for name in ("/a/b.png", "\\b.png", "../a/b.png", "a/.b/c.png", "a/.c.png", "a/", ""):
         assert plain(name) is None
     assert readable("caf\udce9") == r"caf\xe9"
+
+
+def test_what_controls_a_terminal_is_written_out():
+    assert readable("a\x1b[31mred\x07\n") == r"a\x1b[31mred\x07\x0a"
+    assert readable("é\x9b31m") == "é\\x9b31m"
+    assert readable("plain name-1.png") == "plain name-1.png"

@@ -32,6 +32,32 @@ def test_plain_arrays_come_out_as_they_went_in(protocol, array):
     assert found[b"labels"] == [1, 2]
 
 
+def doubled(empty: bytes, join: bytes, depth: int = 60) -> bytes:
+    """Something that holds itself twice over, `depth` levels deep: 2^60 things to look through."""
+    return empty + b"q\x00" + join * depth
+
+
+LISTS = doubled(b"]", b"q\x01]h\x01ah\x01a")
+TUPLES = doubled(b")", b"q\x01h\x01\x86")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"c_codecs\nencode\n" + LISTS + b"\x85R",
+        b"}" + TUPLES + b"K\x01s",
+        b"}(" + TUPLES + b"K\x01u",
+        b"(" + TUPLES + b"K\x01d",
+        b"\x8f(" + TUPLES + b"\x90",
+        b"cnumpy\ndtype\n(X\x02\x00\x00\x00u1\x89\x88tR(K\x03" + LISTS + b"NNNNNK\x00tb",
+    ],
+    ids=["text", "key", "keys", "dictionary", "set", "order"],
+)  # fmt: skip
+def test_what_holds_itself_over_and_over_is_not_looked_through(body):
+    with pytest.raises(UserError, match="f is damaged or not what it should be"):
+        read_plain_pickle(b"\x80\x04" + body + b".", "f")
+
+
 def forged(content: bytes, size: int = 1) -> bytes:
     """An array of objects whose type says that it holds none: the bytes are taken for addresses."""
 

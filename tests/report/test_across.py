@@ -55,6 +55,18 @@ def test_figures_are_means_over_seeds_of_the_studies_own_results(folders):
     assert list(across.ranked.ranks.means)[-1] == "none"
 
 
+def test_runs_are_counted_and_not_what_they_serve(tmp_path):
+    """An arm whose recipe another has is no run more."""
+    text = TEXT.replace("EPOCHS", "1").replace("PREFIX", "").replace("REMEDIES", '"none", "focal"')
+    text += '[[arms]]\nname = "again"\n'
+    folders = [
+        write_study(tmp_path / name, Study.from_toml(text, "t"), data=(name, name * 2))
+        for name in "ab"
+    ]
+    page = write_ranking(rank_studies(folders), tmp_path / "out", "md").read_text("utf-8")
+    assert page.count("| 3 | 2 | 4 / 4 |") == 2
+
+
 def test_only_what_all_have_is_ranked_and_unlike_recipes_are_named(tmp_path):
     first = write(tmp_path / "a", ("one", "aa"), remedies=("none", "mixup", "drw"))
     second = write(tmp_path / "b", ("two", "bb"), epochs=2)
@@ -98,7 +110,10 @@ def test_a_study_that_was_copied_or_run_again_is_no_second_block(tmp_path):
     """Whatever the data are called: the same recipe, seed and images are the same run."""
     first = write(tmp_path / "a", ("photos", "aa"))
     again = write(tmp_path / "b", ("the photos", "aa"), remedies=("focal", "none", "mixup"))
-    with pytest.raises(UserError, match=r"a and .*b hold the same runs, .* name one of them$"):
+    with pytest.raises(
+        UserError,
+        match=r"a and .*b hold the same runs of two .* name one of them, or fewer --arms$",
+    ):
         rank_studies([first, again])
     # That a treatment has not begun in it makes it no other study.
     begun = write(tmp_path / "d", ("photos", "aa"),

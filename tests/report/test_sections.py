@@ -531,7 +531,7 @@ def test_a_difference_without_spread_is_told_as_luck(study, tmp_path):
     ("by_seed", "metric", "said"),
     [
         ([0.01, 0.02, -0.01], "accuracy", " A true difference of 5.0 points would"),
-        ([0.3, 0.7], "accuracy", " With this spread no difference"),
+        ([0.3, 0.7], "accuracy", " With this spread not even the largest"),
         ([0.0, 0.0], "accuracy", " Every seed gives both the same."),
         ([0.3, 0.7], "nll", " A true difference of 3.267 "),
         ([0.3], "accuracy", ""),
@@ -646,6 +646,27 @@ def test_one_seed_holds_no_claim(study, tmp_path):
     out = write_study(tmp_path / "out", study.override(seeds=1))
     told = claimed(out, tmp_path, arm="full", metric="accuracy", low=0.0)
     assert "cannot be told here: measured" in told
+
+
+@pytest.mark.parametrize(
+    ("seeds", "gap", "value", "said"),
+    [
+        (1, 2.0, 0.0, "cannot be told here: validation chose 1e-3 (Decay), by less than its seeds"),
+        (6, 0.0, 0.0, "cannot be told here: validation chose"),
+        (6, 0.0, 1e-3, "cannot be told here: validation chose"),
+        (6, 2.0, 0.0, "does not hold here: validation chose 1e-3 (Decay)"),
+        (6, 2.0, 1e-3, "holds here: validation chose 1e-3 (Decay)"),
+        (6, 2.0, 0.5, "cannot be told here: validation chose 1e-3 (Decay), and 0.5 was not tried"),
+    ],
+)
+def test_a_claim_that_a_value_is_the_best_wants_seeds_that_tell(
+    study, tmp_path, seeds, gap, value, said
+):
+    def strength(run):
+        return 1.5 + gap * (run.recipe.weight_decay == 1e-3)
+
+    out = write_study(tmp_path / "out", study.override(seeds=seeds), strength=strength)
+    assert f" — {said}" in claimed(out, tmp_path, selection="decay", value=value)
 
 
 def test_samples_are_captioned_as_what_they_are(whole):

@@ -101,6 +101,15 @@ def test_a_folder_of_another_study_or_of_anything_else_is_left_alone(
     assert [p.name for p in tmp_path.iterdir()] == ["thesis.doc"]
 
 
+def test_a_second_process_that_asks_for_less_takes_nothing_from_the_first(tiny, data, tmp_path):
+    """The report of each is of what its own command asked for."""
+    first = Store(tmp_path, tiny.override(seeds=6), data.fingerprint)
+    Store(tmp_path, tiny.override(seeds=2), data.fingerprint)
+    assert Study.of_folder(tmp_path).seeds == 2
+    first.write_tables([], data.name)
+    assert Study.of_folder(tmp_path).seeds == 6
+
+
 def test_a_study_that_another_process_is_just_writing_is_no_stranger(tiny, tmp_path, monkeypatch):
     """Its file is there a moment after the folder was listed, with all else that comes first."""
     listed = Path.iterdir

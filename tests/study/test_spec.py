@@ -230,8 +230,53 @@ blocks = [{ arms = "x-*" }, { arms = "y-*" }]
 def test_blocks_of_the_same_runs_are_one():
     assert Study.from_toml(TWO_BLOCKS, "t").rankings
     same = TWO_BLOCKS.replace("recipe.learning_rate = 0.2\n", "")
-    with pytest.raises(UserError, match=r"blocks 'x-\*' and 'y-\*' are the same runs"):
+    with pytest.raises(UserError, match=r"blocks 'x-\*' and 'y-\*' have the same runs of two"):
         Study.from_toml(same, "t")
+
+
+def test_blocks_that_share_the_runs_of_two_treatments_are_one():
+    """Only what differs in the option is measured twice; the others would count for two."""
+    arms = """
+[[arms]]
+name = "{remedy}-a"
+grid = { remedy = [REMEDIES, "posthoc_logit_adjustment"] }
+[[arms]]
+name = "{remedy}-b"
+grid = { remedy = [REMEDIES] }
+[[arms]]
+name = "posthoc_logit_adjustment-b"
+recipe.remedy = "posthoc_logit_adjustment"
+recipe.remedy_options.posthoc_logit_adjustment.tau = 2.0
+[[rankings]]
+blocks = [{ arms = "*-a" }, { arms = "*-b" }]
+"""
+    one = 'name = "taus"' + arms.replace("REMEDIES", '"none"')
+    assert Study.from_toml(one, "t").rankings
+    two = 'name = "taus"' + arms.replace("REMEDIES", '"none", "focal"')
+    with pytest.raises(UserError, match=r"'\*-a' and '\*-b' have the same runs of two treatments"):
+        Study.from_toml(two, "t")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "told"),
+    [
+        ("recipe.subset_seed = 1", "recipe.subset_seed = 2", ""),
+        ("recipe.skew.classes = [0]", "recipe.skew.classes = [1]", ""),
+        ("", "recipe.subset_seed = 2\nrecipe.epochs = 9", "differ in subset_seed and epochs: a, b"),
+        ("", "", "the same runs under two names among a, b"),
+    ],
+)
+def test_a_spread_is_over_one_thing(one, other, told):
+    skew = 'recipe.skew.profile = "step"\nrecipe.skew.keep = 0.1\n'
+    text = 'name = "s"\n'
+    for name, own in (("a", one), ("b", other)):
+        text += f'[[arms]]\nname = "{name}"\n{own}\n{skew if "skew" in own else ""}'
+    text += '[[spreads]]\nsource = "chance"\narms = ["*"]\n'
+    if told:
+        with pytest.raises(UserError, match=told):
+            Study.from_toml(text, "t")
+    else:
+        assert Study.from_toml(text, "t").spreads
 
 
 def test_a_grid_fills_no_second_star_into_a_block():

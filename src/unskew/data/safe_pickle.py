@@ -6,6 +6,7 @@ import io
 import math
 import pickle
 import re
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,10 @@ NUMBERS = re.compile(r"[iu][1248]", re.ASCII)
 UNWANTED = (
     pickle.PERSID, pickle.BINPERSID, pickle.EXT1, pickle.EXT2, pickle.EXT4, pickle.INST, pickle.OBJ,
     pickle.NEWOBJ, pickle.NEWOBJ_EX, pickle.BYTEARRAY8, pickle.NEXT_BUFFER, pickle.READONLY_BUFFER,
+    pickle.EMPTY_SET, pickle.ADDITEMS, pickle.FROZENSET,
 )  # fmt: skip
-"""Instructions that no batch needs: they make objects, or take what memory a file asks for."""
+"""Instructions that no batch needs: they make objects, take what memory a file asks for, or look
+through all that is in something, which in a list that holds itself twice over has no end."""
 
 
 class _NumberType:
@@ -36,8 +39,8 @@ class _NumberType:
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         order = state[1]
         self.order = order.decode("ascii") if isinstance(order, bytes) else order
-        if self.order not in ("|", "<", ">", "="):
-            raise pickle.UnpicklingError(f"numbers in the order {self.order!r}")
+        if not isinstance(self.order, str) or self.order not in ("|", "<", ">", "="):
+            raise pickle.UnpicklingError("numbers in an order that there is not")
 
 
 class _Array:
@@ -50,7 +53,9 @@ class _Array:
         size = int(kind.code[1])
         if not isinstance(kind, _NumberType) or not isinstance(content, bytes):
             raise pickle.UnpicklingError("an array of something else than numbers")
-        if min(shape, default=0) < 0 or math.prod(shape) * size != len(content):
+        if not all(type(length) is int and length >= 0 for length in shape):
+            raise pickle.UnpicklingError("an array of no shape")
+        if math.prod(shape) * size != len(content):
             raise pickle.UnpicklingError(f"{len(content)} bytes for an array of {shape}")
         numbers = np.frombuffer(content, dtype=np.dtype(kind.order + kind.code))
         self.numbers = numbers.reshape(shape, order="F" if by_columns else "C")
@@ -62,7 +67,9 @@ def _reconstruct(*_: object) -> _Array:
 
 def _encode(text: str, *_: object) -> bytes:
     """What Python 3 writes bytes as in the protocols that know none."""
-    return str(text).encode("latin1")
+    if not isinstance(text, str):  # to write a list down is to look through all that is in it
+        raise pickle.UnpicklingError("bytes that are no text")
+    return text.encode("latin1")
 
 
 # Only what rebuilds a plain array: no other name is ever looked up, so no other code can run.
@@ -75,13 +82,34 @@ _ALLOWED: dict[tuple[str, str], Any] = {
 }
 
 
+def _with_plain_keys(do: Callable[[Any], None], first: int) -> Callable[[Any], None]:
+    """An instruction that fills a dictionary, if its keys are names.
+
+    Any other is looked through to be hashed: a tuple that holds itself twice over without end.
+
+    Parameters
+    ----------
+    first: where on the unpickler's stack the first key lies, every other thing being one.
+    """
+
+    def checked(unpickler: Any) -> None:
+        if not all(isinstance(key, str | bytes) for key in unpickler.stack[first::2]):
+            raise pickle.UnpicklingError("a dictionary whose keys are no names")
+        do(unpickler)
+
+    return checked
+
+
 class _PlainUnpickler(pickle._Unpickler):
     """The one that is written in Python, which a file cannot make to read or write beyond what is
     there; its instructions can be taken away.
     """
 
-    dispatch = {  # noqa: RUF012
+    dispatch = {
         code: do for code, do in pickle._Unpickler.dispatch.items() if bytes([code]) not in UNWANTED
+    } | {
+        code[0]: _with_plain_keys(pickle._Unpickler.dispatch[code[0]], first)
+        for code, first in ((pickle.SETITEM, -2), (pickle.SETITEMS, 0), (pickle.DICT, 0))
     }
 
     def find_class(self, module: str, name: str) -> Any:

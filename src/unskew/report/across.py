@@ -141,11 +141,12 @@ def _check_no_block_twice(
     ]
     for (one, ours), (other, theirs) in combinations(enumerate(runs), 2):
         # Where a treatment has no run yet in one of them, it cannot tell.
-        both = [(a, b) for a, b in zip(ours, theirs, strict=True) if a and b]
-        if both and all(a & b for a, b in both):
+        both = [bool(a & b) for a, b in zip(ours, theirs, strict=True) if a and b]
+        if both and (all(both) or sum(both) >= 2):
             raise UserError(
-                f"{folders[one]} and {folders[other]} hold the same runs, of one recipe and seed "
-                "on the same images: they are one block and not two, so name one of them"
+                f"{folders[one]} and {folders[other]} hold the same runs of two treatments or "
+                "more, of one recipe and seed on the same images: they are one block and not two, "
+                "so name one of them, or fewer --arms"
             )
 
 

@@ -14,6 +14,7 @@ from unskew.report.figures.style import styled
 from unskew.report.page import Page
 from unskew.report.sections.rankings import ranking_blocks
 from unskew.report.write import write_document
+from unskew.study.plan import plan
 from unskew.study.spec import STUDY
 
 STEM = "ranking"
@@ -61,9 +62,11 @@ def _document(page: Page, across: Across) -> Document:
 def _studies(page: Page, across: Across) -> Table:
     rows = []
     for folder, study in zip(across.folders, across.studies, strict=True):
-        total = study.planned * len(study.arms)
-        diverged = sum(len(arm.diverged) for arm in study.arms.values())
-        over = f"{total - study.missing:,} / {total:,}"
+        # A run serves every arm of its recipe, and is one.
+        runs = {run.folder: run for arm in study.arms.values() for run in arm.runs.values()}
+        diverged = sum(run.evaluation is None for run in runs.values())
+        planned = plan(study.study, study.planned, study.data.fingerprint)
+        over = f"{len(runs):,} / {sum(not run.for_choice for run in planned):,}"
         rows.append(
             (
                 readable(str(folder)),

@@ -29,7 +29,7 @@ def check_families(study: Outline, arms: dict[str, Arm]) -> None:
         _check_labels(interactions)
         _check_gains(interactions)
     _check_rankings(study, arms)
-    _check_spreads(study)
+    _check_spreads(study, arms)
 
 
 def _check_title(family: Comparison | Interaction | Ranking) -> None:
@@ -122,14 +122,15 @@ def _check_rankings(study: Outline, arms: dict[str, Arm]) -> None:
             for block in zip(*treatments.values(), strict=True)
         ]
         for (one, ours), (other, theirs) in combinations(zip(blocks, recipes, strict=True), 2):
-            if ours == theirs:
+            # Two treatments that are told apart by the same runs twice are so by half the evidence.
+            if sum(a == b for a, b in zip(ours, theirs, strict=True)) >= 2:
                 raise UserError(
-                    f"a ranking's blocks {one!r} and {other!r} are the same runs under two names: "
-                    "leave one out"
+                    f"a ranking's blocks {one!r} and {other!r} have the same runs of two "
+                    "treatments or more under two names: leave one out"
                 )
 
 
-def _check_spreads(study: Outline) -> None:
+def _check_spreads(study: Outline, arms: dict[str, Arm]) -> None:
     if study.spreads and study.subset_per_seed:
         raise UserError(
             "a spread tells what subsets move apart from what seeds move: drop subset_per_seed"
@@ -137,6 +138,18 @@ def _check_spreads(study: Outline) -> None:
     for spread in study.expanded_spreads():
         if len(spread.arms) < 2:
             raise UserError(f"a spread takes two arms or more, and has {len(spread.arms)}")
+        recipes = [arms[name].recipe.model_dump(mode="json") for name in spread.arms]
+        named = ", ".join(spread.arms)
+        if repeated(recipes) is not None:
+            raise UserError(
+                f"a spread has the same runs under two names among {named}: leave one out"
+            )
+        differing = [f for f in recipes[0] if any(r[f] != recipes[0][f] for r in recipes)]
+        if len(differing) > 1:
+            raise UserError(
+                "a spread tells what one thing moves that is left to chance, and its arms differ "
+                f"in {' and '.join(differing)}: {named}"
+            )
 
 
 def repeated(items: Sequence[Item]) -> Item | None:

@@ -58,7 +58,18 @@ class Store:
         check_folder(out, study, fingerprint)
         with writing(FOLDER, out):
             out.mkdir(parents=True, exist_ok=True)
-            write_whole(out / STUDY, study.to_toml())
+        self._text = study.to_toml()
+        self._keep_study()
+
+    def _keep_study(self) -> None:
+        """Write study.toml, from which the report reads what was asked for.
+
+        Another process that shares the folder may have asked for fewer seeds, and written that.
+        """
+        path = self.out / STUDY
+        with writing(FOLDER, self.out):
+            if not path.exists() or path.read_text("utf-8", errors="replace") != self._text:
+                write_whole(path, self._text)
 
     def folder(self, recipe: Recipe) -> Path:
         """Where the files of a recipe's run lie."""
@@ -73,6 +84,7 @@ class Store:
 
         A row a run that is over; one that diverged has no figures.
         """
+        self._keep_study()
         for name, for_choice in zip(TABLES, (False, True), strict=False):
             chosen = [run for run in runs if run.for_choice == for_choice]
             if chosen:

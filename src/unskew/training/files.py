@@ -7,6 +7,7 @@ import errno
 import json
 import math
 import os
+import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -60,9 +61,10 @@ def save_tensors(
 def whole(path: Path) -> Iterator[Path]:
     """A file to write that becomes `path` once it is whole; until then what was there stays.
 
-    Its name is this process's own, because two may write the same file of a shared study.
+    Its name is this writing's own, because two processes may write the same file of a shared
+    study, and two machines give the same number to theirs.
     """
-    scratch = path.with_name(f"{path.name}.{os.getpid()}{PART}")
+    scratch = path.with_name(f"{path.name}.{os.getpid()}-{secrets.token_hex(4)}{PART}")
     try:
         yield scratch
         scratch.replace(path)

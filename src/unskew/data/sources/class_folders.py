@@ -158,6 +158,7 @@ def _sort_out(block: Decoded, found: _Found) -> None:
         rows.setdefault(half, []).append(row)
         found.piles[half].classes.append(name)
         found.piles[half].files.append(member.parts)
+        found.piles[half].stored.append(member.stored)
     for half, good in rows.items():
         whole = len(good) == len(block.pixels)
         found.piles[half].pixels.add(block.pixels if whole else block.pixels[good])

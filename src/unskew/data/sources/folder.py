@@ -37,7 +37,7 @@ def _of_file(path: Path, parts: tuple[str, ...]) -> Member:
         if not stat.S_ISREG(status.st_mode):  # a pipe would be waited for, without end
             return Member(parts, None, "not a plain file")
         large = status.st_size > MAX_FILE
-        return Member(parts, None) if large else Member(parts, path.read_bytes())
+        return Member(parts, None if large else path.read_bytes(), stored=os.fspath(path))
     except OSError as error:
         if error.errno in LEADS_NOWHERE:
             return Member(parts, None, "a link to nothing")

@@ -25,6 +25,7 @@ class Pile:
     pixels: ScratchImages
     classes: list[str] = field(default_factory=list)
     files: list[tuple[str, ...]] = field(default_factory=list)
+    stored: list[str] = field(default_factory=list)
     rows: NDArray[np.int64] | None = None
     """Of the pixels, which these are of; None: all."""
 
@@ -34,6 +35,7 @@ class Pile:
             self.pixels,
             [self.classes[row] for row in rows],
             [self.files[row] for row in rows],
+            [self.stored[row] for row in rows],
             rows,
         )
 
@@ -112,11 +114,12 @@ def _check_beside(path: Path, pile: Pile) -> None:
 def _repeated(halves: dict[str, Pile]) -> list[str]:
     """Leave out all but the last file of a path, as what unpacks an archive would; told as notes.
 
-    Archives grow by what is appended to them, and a file that was changed is in them twice.
+    Archives grow by what is appended to them, and a file that was changed is in them twice. Names
+    that only read alike, as where a letter with an accent is one sign or two, are of two files.
     """
     again = 0
     for half, pile in halves.items():
-        last = {file: row for row, file in enumerate(pile.files)}
+        last = {stored: row for row, stored in enumerate(pile.stored)}
         again += len(pile.files) - len(last)
         if len(last) < len(pile.files):
             halves[half] = pile.only(np.array(sorted(last.values()), dtype=np.int64))

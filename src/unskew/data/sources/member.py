@@ -22,11 +22,13 @@ class Member(NamedTuple):
     parts: its path within the folder or archive, checked to be plain and relative, readable.
     data: its content, or None where it is not read.
     why: where it is not read, the reason.
+    stored: its path as an archive has it, which may tell files apart that read alike.
     """
 
     parts: tuple[str, ...]
     data: bytes | None
     why: str = TOO_LARGE
+    stored: str = ""
 
 
 OUTSIDE = "a path that leads out of the archive"

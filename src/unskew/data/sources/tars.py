@@ -48,7 +48,8 @@ def of_tar(path: Path, told: Callable[[int, int], None]) -> Iterator[Member]:
                     link = entry.islnk() or entry.issym()
                     yield Member(parts, None, "a link" if link else "not a plain file")
                     continue
-                yield Member(parts, None if entry.size > MAX_FILE else content.read())
+                read = None if entry.size > MAX_FILE else content.read()
+                yield Member(parts, read, stored=entry.name.removeprefix("./"))
                 told(raw.tell(), total)
         while stream.read(CHUNK):  # the checksum of what is packed comes last
             pass

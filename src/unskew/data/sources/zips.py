@@ -40,7 +40,8 @@ def of_zip(path: Path, told: Callable[[int, int], None]) -> Iterator[Member]:
                 yield Member(parts, None, "a link")
                 continue
             large = entry.file_size > MAX_FILE
-            yield Member(parts, None if large else _content(entry, raw, size))
+            content = None if large else _content(entry, raw, size)
+            yield Member(parts, content, stored=entry.filename)
             told(done, len(entries))
 
 

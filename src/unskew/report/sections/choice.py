@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from unskew.evaluation.choice import Choice, choose
-from unskew.report.compared import finished
+from unskew.report.compared import finished, of_unlike_classes
 from unskew.report.context import Context
 from unskew.report.document import Block, Heading, Paragraph, Section, Table
 from unskew.report.figures.sweep import Panel, sweep
@@ -28,12 +28,14 @@ class Chosen:
     left_out: arms of which a run, of the choice or on the test images, has diverged: a setting
         that explodes is not to be chosen, and must not keep the others from being compared.
     undefined: whether the others have finished runs, on no seed of which all have the figure.
+    unlike: whether the figure is a mean over classes that are not the same in all of them.
     """
 
     selection: Selection
     choice: Choice | None
     left_out: tuple[str, ...] = ()
     undefined: bool = False
+    unlike: bool = False
 
 
 def make_choices(results: StudyResults) -> list[Chosen]:
@@ -48,10 +50,12 @@ def make_choices(results: StudyResults) -> list[Chosen]:
         inside = {n: results.validation[n].metric(selection.metric) for n in names}
         outside = {n: results.arms[n].metric(selection.metric) for n in names}
         complete = len(begun) == len(selection.arms)
-        choice = choose(inside, outside) if complete else None
         judged = [table[n] for n in names for table in (results.validation, results.arms)]
-        undefined = choice is None and complete and bool(judged) and bool(finished(*judged))
-        found.append(Chosen(selection, choice, left_out, undefined))
+        unlike = complete and of_unlike_classes(selection.metric, *judged)
+        choice = choose(inside, outside) if complete and not unlike else None
+        undecided = choice is None and complete and not unlike
+        undefined = undecided and bool(judged) and bool(finished(*judged))
+        found.append(Chosen(selection, choice, left_out, undefined, unlike))
     return found
 
 
@@ -111,6 +115,8 @@ def choice_sentence(context: Context, chosen: Chosen) -> str:
 def _why_none(chosen: Chosen) -> str:
     if len(chosen.left_out) == len(chosen.selection.arms):
         return "choice.all_diverged"
+    if chosen.unlike:
+        return "choice.unlike"
     return "choice.undefined" if chosen.undefined else "choice.pending"
 
 

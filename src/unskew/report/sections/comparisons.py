@@ -37,14 +37,19 @@ def pair_label(context: Context, pair: Compared) -> str:
     return f"{context.label(pair.candidate)} − {context.label(pair.baseline)}"
 
 
-def detectable_sentence(words: Words, pair: Compared) -> str:
-    """How large a difference so many seeds of this spread would likely have shown."""
+def detectable_sentence(words: Words, pair: Compared, most: float = 1.0) -> str:
+    """How large a difference so many seeds of this spread would likely have shown.
+
+    Parameters
+    ----------
+    most: that a difference of shares can be.
+    """
     size = pair.paired.detectable if pair.paired else None
     if size is None:
         return ""
     if not size:
         return words("comparison.identical") if not any(pair.by_seed) else ""
-    if is_share(pair.metric) and size > 1:
+    if is_share(pair.metric) and size > most:
         return words("comparison.unseen")
     unit = "words.points" if is_share(pair.metric) else "words.plain"
     key = "comparison.seen" if pair.family <= 1 else "comparison.seen_alone"

@@ -94,7 +94,7 @@ def interaction_sentence(context: Context, found: Interacting) -> str:
         high=points(high, metric),
         seeds=words.seeds(len(pair.by_seed)),
         p=chance,
-        detectable=detectable_sentence(words, pair),
+        detectable=detectable_sentence(words, pair, most=2.0),
     )
     return words.sentences(
         measured, verdict, constant_sentence(words, [pair]), lost_sentence(words, pair)

@@ -112,9 +112,15 @@ def _flat(options: Mapping[str, object], within: str = "") -> Iterator[tuple[str
 
 
 def _differ(context: Context) -> bool:
-    """Whether arms differ in network or training set, and share less of a seed."""
-    recipes = [arm.arm.recipe for arm in context.results.arms.values()]
-    return len({(r.model, str(r.model_options), describe_skew(r.skew)) for r in recipes}) > 1
+    """Whether arms differ in network or training set, and share less of a seed.
+
+    A remedy that keeps images out of training to be fitted on them has another training set.
+    """
+    arms = context.results.arms.values()
+    recipes = [arm.arm.recipe for arm in arms]
+    counts = {evaluation.train_counts for arm in arms for evaluation in arm.evaluations}
+    networks = {(r.model, str(r.model_options), describe_skew(r.skew)) for r in recipes}
+    return len(networks) > 1 or len(counts) > 1
 
 
 def _all(values: object) -> str:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import math
 
-from unskew.evaluation.significance import Interval, mean_interval, paired_difference
-from unskew.report.compared import finished, lost, of_unlike_classes
+from unskew.evaluation.significance import (
+    Interval,
+    mean_interval,
+    paired_difference,
+    t_test_p,
+)
+from unskew.report.compared import LEVEL, finished, lost, of_unlike_classes
 from unskew.report.context import Context
 from unskew.report.document import Block, Bullets, Heading, Paragraph, Section, Table
-from unskew.report.numbers import brackets, is_share, over_seeds, points, share
+from unskew.report.numbers import brackets, is_share, over_seeds, points, setting, share
 from unskew.report.sections.choice import Chosen, value_of
 from unskew.study.outline import matches
 from unskew.study.parts import Claim, Published
@@ -140,6 +145,8 @@ def _judge_choice(context: Context, claim: Claim, choices: list[Chosen]) -> tupl
     for chosen in matching:
         if chosen.choice is None and chosen.undefined:
             return None, _undefined(context, chosen.selection.metric)
+        if chosen.unlike:
+            return None, _unlike(context, chosen.selection.metric)
         if len(chosen.left_out) == len(chosen.selection.arms):
             return None, context.words("published.all_diverged")
     if not matching or any(chosen.choice is None for chosen in matching):
@@ -152,7 +159,7 @@ def _judge_choice(context: Context, claim: Claim, choices: list[Chosen]) -> tupl
         title = context.text(chosen.selection.title) or chosen.selection.name
         values.append(f"{value_of(context, chosen.selection, chosen.choice.chosen)} ({title})")
         if claim.value is not None:
-            verdicts.append(getattr(arm.arm.recipe, chosen.selection.field) == claim.value)
+            verdicts.append(_is_best(context, chosen, claim.value))
             continue
         metric = claim.metric or chosen.selection.metric
         ours = arm.metric(metric)
@@ -160,6 +167,8 @@ def _judge_choice(context: Context, claim: Claim, choices: list[Chosen]) -> tupl
         base = baseline.metric(metric)
         if not ours.keys() & base.keys():
             return None, _why_none(context, metric, arm, baseline)
+        if of_unlike_classes(metric, arm, baseline):
+            return None, _unlike(context, metric)
         gain = paired_difference(ours, base).difference
         unit = "words.points" if is_share(metric) else "words.plain"
         told = context.words(unit, value=points(gain.mean, metric))
@@ -171,8 +180,46 @@ def _judge_choice(context: Context, claim: Claim, choices: list[Chosen]) -> tupl
     # One that does not hold is enough for a claim about all of them.
     holds = False if False in verdicts else None if None in verdicts else True
     if claim.value is not None:
-        return holds, context.words("published.chosen", values=joined.join(values))
+        key = "published.chosen" if holds is not None else "published.chosen_closely"
+        if not any(_having(context, chosen, claim.value) for chosen in matching):
+            key = "published.not_tried"
+        told = context.words(key, values=joined.join(values), value=setting(claim.value))
+        return holds, told
     return holds, context.words("published.gained", gains=joined.join(gains))
+
+
+def _is_best(context: Context, chosen: Chosen, value: object) -> bool | None:
+    """Whether a claimed value is the best on held-out images; None where seeds do not tell.
+
+    It is where it beats every other value, and it is not where the best of them beats it, each by
+    Student's paired t test at 5 % in all: corrected for as many values as it is compared with.
+    """
+    assert chosen.choice is not None
+    selection, held_out = chosen.selection, context.results.validation
+    names = [name for name in selection.arms if name not in chosen.left_out]
+    figures = {name: held_out[name].metric(selection.metric) for name in names}
+    claimed = _having(context, chosen, value)
+    others = [name for name in names if name not in claimed]
+    if len(claimed) != 1 or not others:
+        return None
+
+    def beats(one: str, other: str) -> bool:
+        paired = paired_difference(figures[one], figures[other])
+        p = None if paired.is_constant else t_test_p(paired.difference)
+        return paired.difference.mean > 0 and p is not None and p * len(others) < LEVEL
+
+    if chosen.choice.chosen == claimed[0]:
+        return True if all(beats(claimed[0], other) for other in others) else None
+    return False if beats(chosen.choice.chosen, claimed[0]) else None
+
+
+def _having(context: Context, chosen: Chosen, value: object) -> list[str]:
+    """Arms of a choice that have a value in the field that is chosen."""
+    selection, arms = chosen.selection, context.results.arms
+    return [
+        name for name in selection.arms
+        if name not in chosen.left_out and getattr(arms[name].arm.recipe, selection.field) == value
+    ]  # fmt: skip
 
 
 def _holds(found: Interval, claim: Claim, metric: str, difference: bool) -> bool | None:
