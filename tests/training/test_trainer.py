@@ -7,6 +7,7 @@ import torch
 
 from unskew.data.skew import StepSkew
 from unskew.errors import UserError
+from unskew.models.base import Network
 from unskew.models.cnn import CNN
 from unskew.remedies.base import Draw, Remedy, Stage
 from unskew.remedies.registry import names
@@ -316,17 +317,17 @@ def test_a_run_in_stages_resumes_exactly(splits, monkeypatch, tmp_path, stop):
     )
 
 
-class HalfFrozen(CNN):
-    """What it keeps out of training, no stage takes in."""
+def test_what_a_network_has_frozen_itself_stays_so(splits, monkeypatch):
+    """No stage takes it in."""
+    monkeypatch.setattr(Network, "known", dict(Network.known))
 
-    name = "half_frozen"
+    class HalfFrozen(CNN):
+        name = "half_frozen"
 
-    def __init__(self, num_classes, image_size=32):
-        super().__init__(num_classes, image_size, hidden=8)
-        self.convolutions.requires_grad_(False)
+        def __init__(self, num_classes, image_size=32):
+            super().__init__(num_classes, image_size, hidden=8)
+            self.convolutions.requires_grad_(False)
 
-
-def test_what_a_network_has_frozen_itself_stays_so(splits):
     trainer = Trainer(SMALL.with_(model="half_frozen", epochs=2, remedy="crt"), splits)
     before = {k: v.clone() for k, v in trainer.state.network.named_parameters()}
     trainer.fit()
