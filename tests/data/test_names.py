@@ -61,3 +61,13 @@ def test_what_controls_a_terminal_is_written_out():
     assert readable("a\x1b[31mred\x07\n") == r"a\x1b[31mred\x07\x0a"
     assert readable("é\x9b31m") == "é\\x9b31m"
     assert readable("plain name-1.png") == "plain name-1.png"
+
+
+@pytest.mark.parametrize("name", ["photos.zip", "photos.tar"])
+def test_one_path_however_it_is_written_is_one_file(tmp_path, name):
+    """An archive that was appended to by another program; the last of a path counts."""
+    files = class_files()
+    path = next(path for path in files if "cat" in path)
+    splits = open_data(str(WRITERS[name](tmp_path / name, {f"./{path}": files[path], **files})))
+    assert splits.train.counts().tolist() == [4, 4]
+    assert "1 files are in the archive again, further on: the last of each counts" in splits.notes

@@ -31,6 +31,11 @@ class Member(NamedTuple):
     stored: str = ""
 
 
+def as_stored(name: str) -> str:
+    """A path of an archive's, the same for all ways to write what unpacks to one file."""
+    return str(PurePosixPath(name.replace("\\", "/")))
+
+
 OUTSIDE = "a path that leads out of the archive"
 
 

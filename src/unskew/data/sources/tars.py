@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
-from unskew.data.sources.member import MAX_FILE, Member, outside, plain
+from unskew.data.sources.member import MAX_FILE, Member, as_stored, outside, plain
 from unskew.errors import MissingExtraError
 
 CHUNK = 1 << 20
@@ -49,7 +49,7 @@ def of_tar(path: Path, told: Callable[[int, int], None]) -> Iterator[Member]:
                     yield Member(parts, None, "a link" if link else "not a plain file")
                     continue
                 read = None if entry.size > MAX_FILE else content.read()
-                yield Member(parts, read, stored=entry.name.removeprefix("./"))
+                yield Member(parts, read, stored=as_stored(entry.name))
                 told(raw.tell(), total)
         while stream.read(CHUNK):  # the checksum of what is packed comes last
             pass

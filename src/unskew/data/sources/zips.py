@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
-from unskew.data.sources.member import MAX_FILE, Member, outside, plain
+from unskew.data.sources.member import MAX_FILE, Member, as_stored, outside, plain
 from unskew.errors import UserError
 
 LOCAL_HEADER = struct.Struct("<4s22xHH")
@@ -41,7 +41,7 @@ def of_zip(path: Path, told: Callable[[int, int], None]) -> Iterator[Member]:
                 continue
             large = entry.file_size > MAX_FILE
             content = None if large else _content(entry, raw, size)
-            yield Member(parts, content, stored=entry.filename)
+            yield Member(parts, content, stored=as_stored(entry.filename))
             told(done, len(entries))
 
 
