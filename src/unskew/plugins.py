@@ -9,23 +9,15 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import sys
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import Any, ClassVar, Protocol
 
 from unskew.errors import UserError
-
-
-class Named(Protocol):
-    """A class that recipes know by a name."""
-
-    name: ClassVar[str]
-
+from unskew.registration import FOREIGN, is_own
 
 VARIABLE = "UNSKEW_PLUGINS"
 """Paths of files, with the system's separator between."""
@@ -35,9 +27,6 @@ GROUP = "unskew.plugins"
 
 _modules: dict[Path, str] = {}
 """Names of the modules that files have been loaded as."""
-
-_defined: list[str] = []
-"""Names of all remedies and networks that are not the package's own, in the order they came."""
 
 _digests: dict[str, str] = {}
 """Of the very bytes that were run, by the module's name: the file may be another by now."""
@@ -92,48 +81,13 @@ def load_plugins() -> None:
             _modules[path] = _load(path, f"unskew_plugin_{len(_modules) + 1}_{path.stem}")
 
 
-def register(
-    kind: type[Named], known: dict[str, Any], what: str, taken: Collection[str] = ()
-) -> None:
-    """Enter a class into `known` by its name; a cell of a notebook may define it again.
-
-    Parameters
-    ----------
-    what: it is, in a word: "remedy".
-    taken: names of the package's own that are not in `known`.
-
-    Raises
-    ------
-    UserError: the name is another's, or no recipe could tell it from something else. Of two, the
-        package's own keeps it.
-    """
-    name = kind.name
-    if not re.fullmatch("[A-Za-z][A-Za-z0-9_]*", name) or name == "none":
-        raise UserError(
-            f"a {what} cannot be called {name!r}: choose a word of letters, digits and _ that is "
-            "not 'none'"
-        )
-    if name in taken:
-        raise UserError(f"there is a {what} {name!r} already, in unskew: give yours another name")
-    other = known.get(name)
-    if other is None or other.__module__ == kind.__module__:
-        known[name] = kind
-        if not _is_own(kind.__module__):
-            _defined.append(name)
-        return
-    if _is_own(kind.__module__):
-        known[name], other = kind, kind
-    where = getattr(sys.modules.get(other.__module__), "__file__", None) or other.__module__
-    raise UserError(f"there is a {what} {name!r} already, in {where}: give yours another name")
-
-
 def digest_of(module: str) -> str:
     """Of the file that a module was loaded from, 12 hex digits.
 
     Empty for the package's own modules, whose versions are told otherwise, and where there is no
     file, as in a notebook.
     """
-    if _is_own(module):
+    if is_own(module):
         return ""
     if module not in _digests:
         path = getattr(sys.modules.get(module), "__file__", None)
@@ -142,10 +96,6 @@ def digest_of(module: str) -> str:
         except OSError:  # of a module out of an archive
             _digests[module] = ""
     return _digests[module]
-
-
-def _is_own(module: str) -> bool:
-    return module.split(".")[0] == __name__.split(".")[0]
 
 
 def _listed() -> list[Path]:
@@ -175,7 +125,7 @@ def _load(path: Path, name: str) -> str:
         code = path.read_bytes()
     except OSError as error:
         raise UserError(f"cannot read the plugin {path}: {error.strerror}") from None
-    before = len(_defined)
+    before = len(FOREIGN)
     module = sys.modules[name] = ModuleType(name)  # where dataclasses look for it
     module.__file__ = str(path)
     # What it imports from beside itself is found, as by `python file.py`, but hides nothing.
@@ -189,7 +139,7 @@ def _load(path: Path, name: str) -> str:
         raise UserError(
             f"{_place(path, error)}: {_said(error)}; mend it, or do without this plugin"
         ) from None
-    if len(_defined) == before:
+    if len(FOREIGN) == before:
         raise UserError(
             f"{path} defines nothing: derive a class from unskew.Remedy or unskew.Network and give "
             "it a name"

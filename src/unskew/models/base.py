@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from torch import Tensor, nn
 
 from unskew.models.table import NETWORKS
-from unskew.plugins import register
+from unskew.registration import register
 
 
 def check_width(name: str, width: int) -> None:

@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from unskew.data.transfer import Constant
-from unskew.plugins import register
+from unskew.registration import register
 from unskew.remedies.options import check_options
 
 ExampleLoss = Callable[[Tensor, Tensor], Tensor]
