@@ -1,7 +1,6 @@
 """Remedies from files of one's own, and from packages that offer some."""
 
 import os
-import subprocess
 import sys
 
 import pytest
@@ -77,13 +76,6 @@ def test_a_file_is_run_once(write, tmp_path):
     use_plugins([str(path)])
     assert "calm" in names()
     assert (tmp_path / "runs").read_text() == "x"
-
-
-def test_a_process_that_is_started_later_knows_it_too(write):
-    use_plugins([write(CALM)])
-    code = "from unskew.remedies.registry import names; print('calm' in names())"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.stdout == "True\n", done.stderr
 
 
 def test_what_lies_beside_a_file_can_be_imported_and_hides_nothing(write):

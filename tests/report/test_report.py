@@ -24,6 +24,7 @@ from unskew.report.numbers import points
 from unskew.report.write import write_report
 from unskew.study.results import load_results
 
+ROOT = Path(__file__).resolve().parents[2]
 WORDS = Path(unskew.report.__file__).parent / "words"
 
 
@@ -45,10 +46,13 @@ def test_results_are_told_without_pytorch(out):
         "import sys\n"
         "from unskew.cli.main import main\n"
         "import unskew.report.ranking_page\n"
+        "from tests.report.undrawn import undrawn_save\n"
+        "from unskew.report.figures import style\n"
+        "style.save = undrawn_save\n"
         f"sys.argv = {['unskew', 'report', str(out)]!r}\n"
         "try:\n    main()\nfinally:\n    print('torch' in sys.modules)\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [str(out / "report.html"), "False"]
 

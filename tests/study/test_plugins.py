@@ -6,9 +6,10 @@ import shutil
 import pytest
 
 from tests.plugged import CALM, THIN, forgotten  # noqa: F401
+from tests.report.synthetic import context_of
 from unskew.plugins import use_plugins
 from unskew.remedies.registry import remedy_sources
-from unskew.report.write import write_report
+from unskew.report.sections.method import method_section
 from unskew.study.execute import execute_study
 from unskew.study.results import load_results
 from unskew.study.spec import Study
@@ -46,6 +47,11 @@ def told(out):
         return {row["arms"]: row["run"] for row in csv.DictReader(file)}
 
 
+def method(out, tmp_path):
+    """What a report says of how its study was done."""
+    return " ".join(method_section(context_of(out, tmp_path)).blocks[0].items)
+
+
 def run_whole(study, data, out):
     assert execute_study(study, data, out) == {}
     return told(out)
@@ -66,8 +72,7 @@ def test_its_runs_are_trained_by_other_processes_and_told_without_the_file(
     assert results.arms["calm+posthoc_em"].runs[0].outcome.trained_by
     path.unlink()
     monkeypatch.undo()  # nothing is known of it any more
-    page = write_report(out, "md").read_text("utf-8")
-    assert f"calm (digest of the file {digest})" in page
+    assert f"calm (digest of the file {digest})" in method(out, tmp_path)
 
 
 def test_a_changed_file_makes_other_runs_of_its_arms_alone(
@@ -126,6 +131,6 @@ def test_a_network_of_ones_own_is_trained_described_and_told(
     after = run_whole(study, data, out)
     assert [n for n in before if before[n] != after[n]] == ["thin-none", "thin-calm"]
     monkeypatch.undo()
-    told = write_report(out, "md").read_text("utf-8")
+    told = method(out, tmp_path)
     for name, digest in load_results(out).study.model_sources.items():
         assert f"{name} (digest of the file {digest})" in told
