@@ -280,7 +280,7 @@ class Remedy:
         return 0
 
     def idle(self, facts: Facts) -> str:
-        """Why it does nothing on these images and how it would, for people; empty where it acts."""
+        """Why it does nothing on these images, for people; empty where it acts."""
         return ""
 
     def prepare(self, network: nn.Module, facts: Facts) -> None:

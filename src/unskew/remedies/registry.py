@@ -69,8 +69,7 @@ def remedy_sources(spec: str) -> dict[str, str]:
     ------
     UserError: a remedy is unknown.
     """
-    parts = [] if spec == "none" else spec.split("+")
-    found = {name: digest_of(remedy_class(name).__module__) for name in parts}
+    found = {name: digest_of(remedy_class(name).__module__) for name in _names_in(spec)}
     return {name: digest for name, digest in found.items() if digest}
 
 
@@ -88,7 +87,7 @@ def make_remedy(spec: str, options: Mapping[str, Mapping[str, Any]] | None = Non
         two parts cannot go together; the message says why.
     """
     options = options or {}
-    parts = [] if spec == "none" else spec.split("+")
+    parts = _names_in(spec)
     for name in options:
         if name not in parts:
             raise UserError(f"options are given for remedy {name!r}, but the remedy is {spec!r}")
@@ -109,7 +108,7 @@ def trained_part(
     """
     options = options or {}
     make_remedy(spec, options)
-    parts = [] if spec == "none" else spec.split("+")
+    parts = _names_in(spec)
     kept = [
         name
         for name in parts
@@ -117,6 +116,10 @@ def trained_part(
         or _make(name, options.get(name, {})).overrides() - AFTER_TRAINING
     ]
     return "+".join(kept) or "none", {name: options[name] for name in kept if name in options}
+
+
+def _names_in(spec: str) -> list[str]:
+    return [] if spec == "none" else spec.split("+")
 
 
 def _make(name: str, options: Mapping[str, Any]) -> Remedy:
