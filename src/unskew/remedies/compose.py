@@ -119,7 +119,8 @@ def _check_lengths(first: Remedy, second: Remedy) -> None:
         if owner.sets_lengths and other.only_shortens:
             raise UserError(
                 f"remedy {other.name!r} shortens the classifier's weights and nothing else, and "
-                f"{owner.name!r} makes them all the same length: choose one, or let it do more by its options"
+                f"{owner.name!r} makes them all the same length: choose one, or let it do more by "
+                "its options"
             )
         if not other.acts_on_lengths:
             continue
